@@ -1,0 +1,136 @@
+"""Outputs appear whole or not at all.
+
+A stage writes into a hidden folder beside its output; only when all is there does the folder get
+its manifest and its name. A killed stage leaves a hidden folder that the next run clears.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bertpipe.artifacts.manifest import MANIFEST, Manifest, index_files, write_json
+from bertpipe.errors import ArtifactError, BusyError
+
+
+@dataclass
+class Output:
+    """An output folder in the making.
+
+    Attributes:
+        folder: where to write; it is renamed when the work is done.
+        counts: what the folder will hold, for its manifest.
+        notes: what a reader must know, for its manifest.
+    """
+
+    folder: Path
+    counts: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def check_replaceable(out: Path) -> None:
+    """Refuse to overwrite what is not ours.
+
+    Raises:
+        ArtifactError: ``out`` exists and is neither empty nor one of our outputs.
+    """
+    if not out.exists() or (out / MANIFEST).is_file():
+        return
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    raise ArtifactError(
+        f"{out} exists and is not an output of bertpipe",
+        hint="name another --out, or move it away",
+    )
+
+
+@contextmanager
+def written_whole(
+    out: Path, *, stage: str, settings: Mapping[str, Any], inputs: Mapping[str, str]
+) -> Iterator[Output]:
+    """Give a folder to write to; when the block ends well, it becomes ``out``.
+
+    Args:
+        out: the declared output; an older output of ours is replaced.
+        stage: the stage that writes.
+        settings: what changes the result, by section.
+        inputs: a content hash for each input, by name.
+
+    Raises:
+        ArtifactError: ``out`` exists and is not ours.
+        BusyError: another process is writing the same output.
+    """
+    check_replaceable(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.partial")
+    partial.mkdir(exist_ok=True)
+    handle = os.open(partial, os.O_RDONLY)
+    try:
+        _lock(handle, out)
+        _clear(partial)
+        try:
+            output = Output(partial)
+            yield output
+            manifest = Manifest(
+                stage=stage,
+                settings=dict(settings),
+                inputs=dict(inputs),
+                counts=output.counts,
+                notes=output.notes,
+                files=index_files(partial),
+            )
+            write_json(partial / MANIFEST, manifest.model_dump())
+            sync_folder(partial)
+            replace_folder(partial, out)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    finally:
+        os.close(handle)
+
+
+def replace_folder(source: Path, target: Path) -> None:
+    """Rename ``source`` to ``target``, which may exist."""
+    old = target.with_name(f".{target.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    source.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    _sync(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the files below a folder durable before something is renamed on top of them."""
+    for path in sorted(folder.rglob("*")):
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BusyError(
+            f"another process is writing {out}", hint="wait until it is done, or stop it"
+        ) from None
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

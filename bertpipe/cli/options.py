@@ -1,0 +1,110 @@
+"""Options that every stage command has, and what becomes of them."""
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from bertpipe.cli.display import Display
+    from bertpipe.configs import Params, Settings
+
+S = TypeVar("S", bound="Settings")
+
+FOLDER = click.Path(path_type=Path)
+
+
+@dataclass
+class StageCall:
+    """One call of a stage from the command line.
+
+    Attributes:
+        name: the stage.
+        out: the output folder.
+        params: the settings, read once.
+        display: where progress goes.
+        as_json: print one JSON object instead of a table.
+    """
+
+    name: str
+    out: Path
+    params: "Params"
+    display: "Display"
+    as_json: bool
+    started: float
+
+    def read(self, model: type[S]) -> S:
+        """Return the sections of ``params.yaml`` that a stage reads, checked."""
+        return self.params.read(model)
+
+    def show(self, summary: "DataclassInstance") -> None:
+        """Write the result to stdout, and how long it took to the run log."""
+        from bertpipe.cli import display, runlog
+
+        runlog.append(
+            stage=self.name,
+            out=self.out,
+            seconds=time.monotonic() - self.started,
+            phases=self.display.seconds_by_phase,
+            facts=self.display.facts,
+        )
+        display.print_result(asdict(summary), title=self.name, as_json=self.as_json)
+
+
+def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add ``--params --set --out --json --quiet`` and hand the command a ``StageCall``."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @click.option("--out", type=FOLDER, required=True, help="Folder to write; replaced when whole.")
+        @click.option("--params", type=FOLDER, help="Settings file; default: params.yaml, if there.")
+        @click.option(
+            "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable."
+        )
+        @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+        @click.option("--quiet", is_flag=True, help="Show no progress.")
+        @functools.wraps(command)
+        def call(
+            out: Path, params: Path | None, overrides: Sequence[str], as_json: bool, quiet: bool, **rest: Any
+        ) -> None:
+            from bertpipe.cli.display import open_display
+            from bertpipe.configs import Params
+
+            started = time.monotonic()
+            workers = rest.pop("workers", None)
+            if workers is not None:
+                overrides = (*overrides, f"runtime.workers={workers}")
+            loaded = Params.load(params, overrides)
+            with open_display(quiet=quiet) as shown:
+                call = StageCall(name, out, loaded, shown, as_json, started)
+                command(stage=call, **rest)
+
+        return call
+
+    return decorate
+
+
+def workers(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--workers``, short for ``--set runtime.workers``."""
+    option = click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core.")
+    return option(command)
+
+
+def corpus(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--corpus``."""
+    option = click.option(
+        "--corpus", type=FOLDER, multiple=True, required=True, help="Text file or folder; repeatable."
+    )
+    return option(command)
+
+
+def task(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--task`` and ``--data``."""
+    name = click.option("--task", required=True, metavar="NAME", help="Task, such as film-reviews.")
+    data = click.option("--data", type=FOLDER, required=True, help="Folder with train, dev and test.")
+    return name(data(command))

@@ -1,0 +1,19 @@
+"""``bertpipe vocab``."""
+
+from pathlib import Path
+
+import click
+
+from bertpipe.cli import options
+
+
+@click.command()
+@options.corpus
+@options.workers
+@options.stage("vocab")
+def vocab(corpus: tuple[Path, ...], stage: options.StageCall) -> None:
+    """Build a subword vocabulary from text."""
+    from bertpipe.stages import vocab as vocab_stage
+
+    settings = stage.read(vocab_stage.VocabSettings)
+    stage.show(vocab_stage.run(settings, corpus=corpus, out=stage.out, progress=stage.display))

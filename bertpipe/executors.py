@@ -1,0 +1,201 @@
+"""Work spread over processes, with results in the order of the items.
+
+The processes come from a fork server, a clean interpreter that has imported the function's
+module: a child forked from the stage itself would inherit its threads' locks (tokenizers, Arrow,
+the progress bar) and the lock of its output folder.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain, islice
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, Generic, TypeVar
+
+from bertpipe.errors import BertpipeError, ResourceError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# How far the quick workers may run ahead of a slow one, in items for each worker.
+_AHEAD = 4
+_SECONDS_TO_STOP = 5.0
+
+
+def worker_count(workers: int | None) -> int:
+    """Return how many processes to use: ``workers``, or where unset one for each core allowed."""
+    return workers if workers is not None else len(os.sched_getaffinity(0))
+
+
+def map_ordered(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for each item, in the order of the items.
+
+    Items are read as they are needed, by the caller's process, and few are under way at once, so
+    neither items nor results pile up. One worker, or a single item, is worked on in this process.
+
+    Args:
+        function: can be pickled, as can items and results.
+        items: what to work on.
+        workers: number of processes.
+
+    Raises:
+        BertpipeError: as ``function`` raised it, in the turn of its item.
+        ResourceError: a worker was killed, most likely for its memory.
+    """
+    waiting = iter(items)
+    first = list(islice(waiting, 2))
+    if workers == 1 or len(first) < 2:
+        yield from map(function, chain(first, waiting))
+        return
+    pool = _Pool(function, workers)
+    try:
+        yield from pool.map(chain(first, waiting))
+    finally:
+        pool.stop()
+
+
+class _Worker:
+    """One process and our end of the pipe to it."""
+
+    def __init__(self, context: ForkServerContext, function: Callable[[Any], Any]) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process: ForkServerProcess = context.Process(target=_serve, args=(function, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.position = -1
+
+    def send(self, position: int, item: object) -> None:
+        """Hand over an item; ``position`` says whose result comes back."""
+        self.position = position
+        try:
+            self.connection.send(item)
+        except OSError:
+            raise self.died() from None
+
+    def receive(self) -> Any:
+        """Take the outcome of the item."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            raise self.died() from None
+
+    def died(self) -> ResourceError:
+        """Say what ended the process."""
+        self.process.join(_SECONDS_TO_STOP)
+        code = self.process.exitcode
+        how = f"with exit code {code}" if code is None or code >= 0 else f"by {signal.Signals(-code).name}"
+        return ResourceError(
+            f"a worker process was ended {how}",
+            hint="if memory ran out, take fewer processes with --workers",
+        )
+
+
+class _Pool(Generic[Item, Result]):
+    """Processes that all run one function."""
+
+    def __init__(self, function: Callable[[Item], Result], workers: int) -> None:
+        self._function = function
+        self._workers = workers
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([_module(function)])
+        self._busy: dict[Any, _Worker] = {}
+        self._idle: list[_Worker] = []
+
+    def map(self, items: Iterator[Item]) -> Iterator[Result]:
+        """Yield the results in order; each is kept only until its turn."""
+        numbered = enumerate(items)
+        outcomes: dict[int, tuple[bool, Any]] = {}
+        position = 0
+        while True:
+            self._feed(numbered, room=_AHEAD * self._workers - len(outcomes) - len(self._busy))
+            if position in outcomes:
+                done, value = outcomes.pop(position)
+                if not done:
+                    raise value
+                yield value
+                position += 1
+            elif self._busy:
+                outcomes.update(self._collect())
+            else:
+                return
+
+    def _feed(self, numbered: Iterator[tuple[int, Item]], *, room: int) -> None:
+        """Hand items to idle workers, as long as there are both."""
+        while room > 0 and (self._idle or len(self._busy) < self._workers):
+            following = next(numbered, None)
+            if following is None:
+                return
+            worker = self._idle.pop() if self._idle else _Worker(self._context, self._function)
+            self._busy[worker.connection] = worker
+            worker.send(*following)
+            room -= 1
+
+    def _collect(self) -> Iterator[tuple[int, tuple[bool, Any]]]:
+        """Wait for workers and take what they have done."""
+        for connection in wait(list(self._busy)):
+            worker = self._busy[connection]
+            outcome = worker.receive()
+            self._idle.append(self._busy.pop(connection))
+            yield worker.position, outcome
+
+    def stop(self) -> None:
+        """End all processes, whatever they are doing."""
+        workers = [*self._idle, *self._busy.values()]
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(_SECONDS_TO_STOP)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+
+
+def _module(function: Callable[..., Any]) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    return function.__module__
+
+
+def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
+    """Work on items until the other end is gone: what a worker process runs."""
+    # Ctrl-C reaches the whole group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    # Each worker keeps to one core: tokenizers would start a thread for every core in each.
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    while True:
+        try:
+            item = connection.recv()
+        except EOFError:
+            return
+        connection.send(_outcome(function, item))
+
+
+def _outcome(function: Callable[[Any], Any], item: object) -> tuple[bool, Any]:
+    try:
+        return True, function(item)
+    except BertpipeError as error:
+        return False, error
+    except MemoryError:
+        return False, ResourceError(
+            "a worker process ran out of memory", hint="take fewer processes with --workers"
+        )
+    except Exception as error:
+        error.add_note("in a worker process:\n" + traceback.format_exc())
+        return False, error
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, also when that was killed and could not say so."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

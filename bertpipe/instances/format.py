@@ -1,0 +1,79 @@
+"""What a shard looks like: its name, its columns, and what its schema says about it."""
+
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+import pyarrow as pa
+
+FORMAT = "1"
+ROWS_A_BATCH = 8192
+
+_PREFIX = "bertpipe."
+
+
+@dataclass(frozen=True)
+class ShardInfo:
+    """What all shards of a prepared folder have in common.
+
+    Attributes:
+        vocab_size: number of ids of the tokenizer.
+        tokenizer_hash: content hash of the tokenizer.
+        max_seq_length: longest row that there can be, in tokens.
+        objective: what the second segment is: ``nsp``, ``sop`` or ``none``.
+    """
+
+    vocab_size: int
+    tokenizer_hash: str
+    max_seq_length: int
+    objective: str
+
+    @property
+    def id_dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest type that holds every token id."""
+        return id_dtype(self.vocab_size)
+
+
+def id_dtype(vocab_size: int) -> np.dtype[np.unsignedinteger]:
+    """Return the smallest type that holds every id of a vocabulary: uint16 or uint32."""
+    return np.dtype(np.uint16 if vocab_size <= 2**16 else np.uint32)
+
+
+def shard_name(number: int, count: int) -> str:
+    """Return the file name of one shard out of ``count``."""
+    return f"shard-{number:05d}-of-{count:05d}.arrow"
+
+
+def schema(info: ShardInfo) -> pa.Schema:
+    """Return the columns, and ``info`` as metadata in a fixed order."""
+    metadata = {"format": FORMAT, **{name: str(value) for name, value in asdict(info).items()}}
+    return pa.schema(
+        [
+            pa.field("input_ids", pa.list_(pa.from_numpy_dtype(info.id_dtype)), nullable=False),
+            pa.field("first_segment_length", pa.uint16(), nullable=False),
+            pa.field("next_sentence_label", pa.int8(), nullable=False),
+            pa.field("first_document", pa.uint32(), nullable=False),
+            pa.field("second_document", pa.uint32(), nullable=True),
+        ],
+        metadata={_PREFIX + name: value for name, value in metadata.items()},
+    )
+
+
+def read_info(found: pa.Schema) -> ShardInfo:
+    """Return what a schema says about its shard.
+
+    Raises:
+        ValueError: it is not the schema of a shard of this format.
+    """
+    metadata = {key.decode(): value.decode() for key, value in (found.metadata or {}).items()}
+    names = ["format", *(field.name for field in fields(ShardInfo))]
+    if any(_PREFIX + name not in metadata for name in names):
+        raise ValueError("its schema has no metadata of bertpipe")
+    version, vocab_size, tokenizer_hash, max_seq_length, objective = (
+        metadata[_PREFIX + name] for name in names
+    )
+    if version != FORMAT:
+        raise ValueError(f"it has format {version}, this version of bertpipe reads {FORMAT}")
+    info = ShardInfo(int(vocab_size), tokenizer_hash, int(max_seq_length), objective)
+    if not found.equals(schema(info)):
+        raise ValueError("its columns are not those of a shard")
+    return info

@@ -1,0 +1,127 @@
+"""Writes shards: instances in a random order, with their tokens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from bertpipe import randomness
+from bertpipe.instances.encoded import EncodedCorpus
+from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, schema, shard_name
+from bertpipe.instances.pairing import INSTANCE
+from bertpipe.instances.shards import ragged
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """Rows ``[start, end)`` of a split, as shard ``number`` out of ``count``."""
+
+    number: int
+    count: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SpecialIds:
+    """What stands around segments."""
+
+    cls_id: int
+    sep_id: int
+
+
+def shard_tasks(*, rows: int, tokens: int, id_bytes: int, shard_size_bytes: int) -> list[ShardTask]:
+    """Divide the rows of a split evenly over as few shards as the size allows."""
+    count = max(1, -(-tokens * id_bytes // shard_size_bytes))
+    bounds = [rows * number // count for number in range(count + 1)]
+    return [ShardTask(number, count, bounds[number], bounds[number + 1]) for number in range(count)]
+
+
+def write_shard(
+    task: ShardTask,
+    *,
+    out: Path,
+    encoded: Path,
+    instances: Path,
+    info: ShardInfo,
+    specials: SpecialIds,
+    order_key: int,
+) -> int:
+    """Write one shard and return its number of rows: what a worker does.
+
+    Row ``i`` of the split is the instance to which a seeded permutation sends ``i``, so the rows
+    of all shards are shuffled together, yet each shard is written on its own.
+
+    Args:
+        task: which rows.
+        out: folder of the split.
+        encoded: folder of the encoded corpus.
+        instances: file with all instances of the split, of type ``INSTANCE``.
+        info: what the shards of the folder have in common.
+        specials: ids around segments.
+        order_key: from ``randomness.key``; the order of rows.
+    """
+    corpus = EncodedCorpus.open(encoded, vocab_size=info.vocab_size)
+    index = np.memmap(instances, dtype=INSTANCE, mode="r")
+    columns = schema(info)
+    options = pa.ipc.IpcWriteOptions(compression=None)
+    path = out / shard_name(task.number, task.count)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, columns, options=options) as writer:
+        for start in range(task.start, task.end, ROWS_A_BATCH):
+            rows = np.arange(start, min(start + ROWS_A_BATCH, task.end))
+            chosen = index[randomness.permuted(rows, size=len(index), key=order_key)]
+            writer.write_batch(_batch(chosen, corpus.ids, columns=columns, specials=specials))
+    return task.end - task.start
+
+
+def _batch(
+    instances: NDArray[np.void], ids: NDArray[Any], *, columns: pa.Schema, specials: SpecialIds
+) -> pa.RecordBatch:
+    has_second = instances["second_length"] > 0
+    input_ids, lengths = assemble(instances, ids, specials=specials)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    first_segment_length = np.where(has_second, instances["first_length"] + 2, lengths).astype(np.uint16)
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.ListArray.from_arrays(pa.array(offsets), pa.array(input_ids)),
+            pa.array(first_segment_length),
+            pa.array(np.ascontiguousarray(instances["next_sentence_label"])),
+            pa.array(np.ascontiguousarray(instances["first_document"])),
+            pa.array(np.ascontiguousarray(instances["second_document"]), mask=~has_second),
+        ],
+        schema=columns,
+    )
+
+
+def assemble(
+    instances: NDArray[np.void], ids: NDArray[Any], *, specials: SpecialIds
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return ``[CLS] first [SEP] second [SEP]`` of each instance, or ``[CLS] first [SEP]``.
+
+    Args:
+        instances: of type ``INSTANCE`` ``[n]``.
+        ids: all tokens of the corpus.
+        specials: ids around segments.
+
+    Returns:
+        The ids of all rows one after another ``[T]``, and the rows' lengths, int64 ``[n]``.
+    """
+    first = instances["first_length"].astype(np.int64)
+    second = instances["second_length"].astype(np.int64)
+    lengths = first + second + 2 + (second > 0)
+    row_of, position = ragged(lengths)
+    source = np.where(
+        position <= first[row_of],
+        (instances["first_start"] - 1)[row_of] + position,
+        (instances["second_start"] - first - 2)[row_of] + position,
+    )
+    # Where a special token goes, the place may lie outside; it is overwritten below.
+    input_ids = ids[np.clip(source, 0, len(ids) - 1)]
+    ends = np.cumsum(lengths)
+    input_ids[ends - lengths] = specials.cls_id
+    input_ids[ends - lengths + first + 1] = specials.sep_id
+    input_ids[ends - 1] = specials.sep_id
+    return input_ids, lengths

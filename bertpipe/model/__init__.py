@@ -1,0 +1,18 @@
+"""Encoders and heads, written for sequences without padding."""
+
+from bertpipe.model.config import ModelConfig, ModelShape
+from bertpipe.model.encoder import BidirectionalEncoder
+from bertpipe.model.files import save_tensors
+from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.models import PretrainingModel, SequenceModel, count_parameters
+
+__all__ = [
+    "BidirectionalEncoder",
+    "ModelConfig",
+    "ModelShape",
+    "PretrainingModel",
+    "SequenceModel",
+    "TokenBatch",
+    "count_parameters",
+    "save_tensors",
+]

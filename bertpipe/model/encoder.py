@@ -1,0 +1,66 @@
+"""The Transformer encoder of BERT (Devlin et al. 2019, section 3)."""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bertpipe.model.attention import SelfAttention
+from bertpipe.model.config import ModelShape
+from bertpipe.model.embeddings import Embeddings
+from bertpipe.model.inputs import TokenBatch
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": functional.gelu,
+    "gelu_new": lambda x: functional.gelu(x, approximate="tanh"),
+    "relu": functional.relu,
+}
+
+
+class EncoderLayer(nn.Module):
+    """Attention, then feed-forward, each added to its input and normalised (post-norm)."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.attention = SelfAttention(shape)
+        self.attention_norm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
+        self.intermediate = nn.Linear(shape.hidden_size, shape.feed_forward_size)
+        self.output = nn.Linear(shape.feed_forward_size, shape.hidden_size)
+        self.output_norm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
+        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+        self.activation = ACTIVATIONS[shape.hidden_act]
+
+    def forward(self, hidden: Tensor, batch: TokenBatch) -> Tensor:
+        """Return the next layer's tokens, float ``[T, H]``."""
+        hidden = self.attention_norm(hidden + self.dropout(self.attention(hidden, batch)))
+        widened = self.activation(self.intermediate(hidden))  # [T, 4H]
+        return self.output_norm(hidden + self.dropout(self.output(widened)))
+
+
+class BidirectionalEncoder(nn.Module):
+    """Token ids in, one vector a token out: BERT without its heads."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.embeddings = Embeddings(shape)
+        self.layers = nn.ModuleList(EncoderLayer(shape) for _ in range(shape.num_hidden_layers))
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return the last layer's tokens, float ``[T, H]``."""
+        hidden = self.embeddings(batch)
+        for layer in self.layers:
+            hidden = layer(hidden, batch)
+        return hidden
+
+
+def initialize(module: nn.Module, *, deviation: float) -> None:
+    """Draw weights as the original code does: truncated normal, zero biases, unit norms.
+
+    The draws come from torch's global generator: seed it first.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.trunc_normal_(part.weight, std=deviation, a=-2 * deviation, b=2 * deviation)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)

@@ -1,0 +1,52 @@
+"""What stands on top of an encoder."""
+
+import torch
+from torch import Tensor, nn
+
+from bertpipe.model.config import ModelShape
+from bertpipe.model.encoder import ACTIVATIONS
+from bertpipe.model.inputs import TokenBatch
+
+
+class Pooler(nn.Module):
+    """One vector for a sequence: the last layer at ``[CLS]``, through a dense layer and tanh."""
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.dense = nn.Linear(shape.hidden_size, shape.hidden_size)
+
+    def forward(self, hidden: Tensor, batch: TokenBatch) -> Tensor:
+        """Return float ``[B, H]`` for tokens ``[T, H]``."""
+        return torch.tanh(self.dense(hidden[batch.starts]))
+
+
+class MaskedTokenHead(nn.Module):
+    """Scores of every vocabulary entry at the predicted positions (section 3.1, task 1).
+
+    The decoder's weights are the word embeddings (tied), so only its bias lives here.
+    """
+
+    def __init__(self, shape: ModelShape) -> None:
+        super().__init__()
+        self.dense = nn.Linear(shape.hidden_size, shape.hidden_size)
+        self.norm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(shape.vocab_size))
+        self.activation = ACTIVATIONS[shape.hidden_act]
+
+    def forward(self, predicted: Tensor, word_embeddings: Tensor) -> Tensor:
+        """Return logits ``[P, V]`` for tokens ``[P, H]`` and word embeddings ``[V, H]``."""
+        transformed = self.norm(self.activation(self.dense(predicted)))
+        return nn.functional.linear(transformed, word_embeddings, self.bias)
+
+
+class SequenceHead(nn.Module):
+    """One score a class, or one value, from the pooled vector (section 4.1)."""
+
+    def __init__(self, shape: ModelShape, *, outputs: int) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+        self.dense = nn.Linear(shape.hidden_size, outputs)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """Return ``[B, C]`` for pooled vectors ``[B, H]``."""
+        return self.dense(self.dropout(pooled))

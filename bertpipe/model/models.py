@@ -1,0 +1,62 @@
+"""Encoders with their heads: what is trained, saved and loaded."""
+
+from torch import Tensor, nn
+
+from bertpipe.model.config import ModelShape
+from bertpipe.model.encoder import BidirectionalEncoder, initialize
+from bertpipe.model.heads import MaskedTokenHead, Pooler, SequenceHead
+from bertpipe.model.inputs import TokenBatch
+
+
+class PretrainingModel(nn.Module):
+    """BERT with its two pre-training heads (section 3.1).
+
+    Args:
+        shape: the encoder's shape.
+        predicts_next_sentence: false leaves out the pooler and the next-sentence head.
+    """
+
+    def __init__(self, shape: ModelShape, *, predicts_next_sentence: bool) -> None:
+        super().__init__()
+        self.encoder = BidirectionalEncoder(shape)
+        self.masked_token = MaskedTokenHead(shape)
+        self.pooler = Pooler(shape) if predicts_next_sentence else None
+        self.next_sentence = nn.Linear(shape.hidden_size, 2) if predicts_next_sentence else None
+        initialize(self, deviation=shape.initializer_range)
+
+    def forward(self, batch: TokenBatch, predicted: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return scores for the hidden tokens and for the next sentence.
+
+        Args:
+            batch: what the model sees.
+            predicted: which of its T tokens to predict, int64 ``[P]``.
+
+        Returns:
+            Logits ``[P, V]``, and logits ``[B, 2]`` (0: the second segment follows) or none.
+        """
+        hidden = self.encoder(batch)
+        token_logits = self.masked_token(hidden[predicted], self.encoder.embeddings.word.weight)
+        if self.pooler is None or self.next_sentence is None:
+            return token_logits, None
+        return token_logits, self.next_sentence(self.pooler(hidden, batch))
+
+
+class SequenceModel(nn.Module):
+    """BERT with one output vector a sequence: classification and regression (section 4.1)."""
+
+    def __init__(self, shape: ModelShape, *, outputs: int) -> None:
+        super().__init__()
+        self.encoder = BidirectionalEncoder(shape)
+        self.pooler = Pooler(shape)
+        self.head = SequenceHead(shape, outputs=outputs)
+        initialize(self, deviation=shape.initializer_range)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return logits or values, float ``[B, C]``."""
+        pooled: Tensor = self.pooler(self.encoder(batch), batch)
+        return self.head(pooled)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of weights, each shared weight once."""
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,155 @@
+"""Batches from shards: which rows an update sees, and what it must predict in them.
+
+Both are functions of the seed and the step. Masking is drawn when a batch is made (dynamic, as
+Liu et al. 2019, section 4.1), so an epoch sees other masks than the one before.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bertpipe import randomness
+from bertpipe.errors import ConfigError
+from bertpipe.instances.masking import MaskingConfig, mask_rows, max_predictions
+from bertpipe.instances.shards import Rows, ShardSet
+from bertpipe.model import TokenBatch
+from bertpipe.vocab import Tokenizer
+
+
+@dataclass(frozen=True)
+class PretrainingBatch:
+    """Some sequences with hidden tokens.
+
+    Attributes:
+        tokens: what the model sees: B sequences, T tokens.
+        predicted: which of the T tokens to predict, int64 ``[P]``.
+        labels: the original tokens there, int64 ``[P]``.
+        next_sentence_labels: int64 ``[B]``, 1 where the second segment is random; none where
+            the data does not ask.
+    """
+
+    tokens: TokenBatch
+    predicted: Tensor
+    labels: Tensor
+    next_sentence_labels: Tensor | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of predicted tokens and of sequences."""
+        counts = {"mlm": len(self.labels)}
+        if self.next_sentence_labels is not None:
+            counts["nsp"] = len(self.next_sentence_labels)
+        return counts
+
+    @property
+    def size_tokens(self) -> int:
+        """Return T."""
+        return len(self.tokens.input_ids)
+
+    def to(self, device: torch.device) -> "PretrainingBatch":
+        """Return the same batch on another device."""
+        return PretrainingBatch(
+            tokens=self.tokens.to(device),
+            predicted=self.predicted.to(device, non_blocking=True),
+            labels=self.labels.to(device, non_blocking=True),
+            next_sentence_labels=None
+            if self.next_sentence_labels is None
+            else self.next_sentence_labels.to(device, non_blocking=True),
+        )
+
+
+@dataclass(frozen=True)
+class BatchMaker:
+    """Hides tokens in rows of one vocabulary."""
+
+    masking: MaskingConfig
+    tokenizer: Tokenizer
+    max_seq_length: int
+
+    def batch(self, rows: Rows, numbers: NDArray[np.int64], *, key: int) -> PretrainingBatch:
+        """Return rows as a batch; ``numbers`` and ``key`` decide what is hidden."""
+        masked = mask_rows(
+            rows,
+            numbers,
+            config=self.masking,
+            key=key,
+            vocab_size=self.tokenizer.vocab_size,
+            mask_id=self.tokenizer.mask_id,
+            special_ids=self.tokenizer.special_ids,
+            max_predictions=max_predictions(self.masking, max_seq_length=self.max_seq_length),
+        )
+        predicted = np.flatnonzero(masked.labels >= 0)
+        asks_next = bool((rows.next_sentence_labels >= 0).all())
+        return PretrainingBatch(
+            tokens=TokenBatch.of(
+                masked.input_ids,
+                lengths=rows.lengths,
+                first_segment_lengths=rows.first_segment_lengths,
+            ),
+            predicted=torch.from_numpy(predicted),
+            labels=torch.from_numpy(masked.labels[predicted]),
+            next_sentence_labels=torch.from_numpy(rows.next_sentence_labels) if asks_next else None,
+        )
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The global batches of a run, in an order that is computed, not stored."""
+
+    shards: ShardSet
+    maker: BatchMaker
+    batch_size: int
+    micro_batch_size: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        """Refuse a batch that no epoch can fill."""
+        if self.batch_size > len(self.shards):
+            raise ConfigError(
+                f"pretrain.batch_size = {self.batch_size} is larger than the data: "
+                f"{len(self.shards)} sequences",
+                hint="use a smaller batch, more text, or a larger prepare.dupe_factor",
+            )
+
+    def micro_batches(self, step: int) -> list[PretrainingBatch]:
+        """Return the global batch of one update, cut into micro-batches."""
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        return [
+            self._micro_batch(places[start : start + self.micro_batch_size])
+            for start in range(0, self.batch_size, self.micro_batch_size)
+        ]
+
+    def _micro_batch(self, places: NDArray[np.int64]) -> PretrainingBatch:
+        epochs, within = np.divmod(places, len(self.shards))
+        numbers = np.empty_like(within)
+        for epoch in np.unique(epochs).tolist():
+            chosen = epochs == epoch
+            numbers[chosen] = randomness.permuted(
+                within[chosen],
+                size=len(self.shards),
+                key=randomness.key(self.seed, "order", epoch),
+            )
+        # The place counts through all epochs, so a row is hidden anew each time it comes.
+        return self.maker.batch(self.shards.rows(numbers), places, key=randomness.key(self.seed, "masking"))
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """The first rows of the validation shards, which are shuffled, with masks that never change."""
+
+    shards: ShardSet
+    maker: BatchMaker
+    sequences: int
+    batch_size: int
+
+    def __iter__(self) -> Iterator[PretrainingBatch]:
+        """Yield the same batches on every pass."""
+        count = min(self.sequences, len(self.shards))
+        for start in range(0, count, self.batch_size):
+            numbers = np.arange(start, min(start + self.batch_size, count))
+            key = randomness.key(0, "validation masks")
+            yield self.maker.batch(self.shards.rows(numbers), numbers, key=key)

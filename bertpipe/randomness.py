@@ -1,0 +1,121 @@
+"""Random numbers as a function of (seed, purpose, position).
+
+Nothing here has a state that an earlier call could have moved: the number of workers, the order
+of calls and what ran before cannot change a draw. Only raw 64-bit output is drawn (Philox from
+NumPy, whose raw stream is frozen, or integer hashing), since the distributions of NumPy's
+``Generator`` may change between its versions.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint64]
+
+_DRAWS_AT_ONCE = 256
+
+
+def key(seed: int, *purpose: str | int) -> int:
+    """Return a 128-bit key that names one purpose, such as ``key(seed, "order", epoch)``."""
+    text = "\x1f".join([str(seed), *(str(part) for part in purpose)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little")
+
+
+def torch_seed(seed: int, *purpose: str | int) -> int:
+    """Return a seed for ``torch.manual_seed``, in ``[0, 2**63)``."""
+    return key(seed, *purpose) >> 65
+
+
+class Stream:
+    """A sequence of draws for one purpose, made by ``stream``."""
+
+    def __init__(self, key: int) -> None:
+        self._philox = np.random.Philox(key=key)
+        self._waiting: list[int] = []
+
+    def bits(self) -> int:
+        """Return 64 random bits as an integer in ``[0, 2**64)``."""
+        if not self._waiting:
+            self._waiting = self._philox.random_raw(_DRAWS_AT_ONCE).tolist()
+            self._waiting.reverse()
+        return self._waiting.pop()
+
+    def uniform(self) -> float:
+        """Return a float in ``[0, 1)``."""
+        return (self.bits() >> 11) * 2.0**-53
+
+    def below(self, bound: int) -> int:
+        """Return an integer in ``[0, bound)``; the bias is below ``bound * 2**-64``."""
+        return (self.bits() * bound) >> 64
+
+
+def stream(seed: int, *purpose: str | int) -> Stream:
+    """Return the draws for one purpose, such as ``stream(seed, "pairs", document)``."""
+    return Stream(key(seed, *purpose))
+
+
+def hashed(key: int, *positions: NDArray[np.integer]) -> Bits:
+    """Return 64 random bits for each position: the same bits for the same key and position.
+
+    Args:
+        key: from ``key``.
+        positions: integer coordinates that broadcast against each other, such as row and token.
+
+    Returns:
+        Random bits, uint64, of the broadcast shape.
+    """
+    state = np.uint64(key & 0xFFFFFFFFFFFFFFFF)
+    mixed = np.full(np.broadcast_shapes(*(p.shape for p in positions)), state, dtype=np.uint64)
+    for position in positions:
+        mixed = _mix(mixed + position.astype(np.uint64))
+    return _mix(mixed ^ np.uint64(key >> 64))
+
+
+def uniform(bits: Bits) -> NDArray[np.float64]:
+    """Turn random bits into floats in ``[0, 1)``."""
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def below(bits: Bits, bound: int) -> NDArray[np.int64]:
+    """Turn random bits into integers in ``[0, bound)``, for bounds of at most ``2**32``."""
+    assert 0 < bound <= 2**32
+    return (((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+
+
+def permuted(indices: NDArray[np.int64], *, size: int, key: int) -> NDArray[np.int64]:
+    """Return where a pseudo-random permutation of ``range(size)`` sends ``indices``.
+
+    The permutation is computed, not stored: a four-round Feistel network over the next even
+    number of bits, walked until it lands inside the range. Any element costs the same, so a
+    run can start in the middle of an epoch.
+
+    Args:
+        indices: int64, each in ``[0, size)``.
+        size: number of elements of the permutation.
+        key: from ``key``; another key is another permutation.
+
+    Returns:
+        Their images, int64, of the same shape.
+    """
+    half = np.uint64(max(1, (max(size - 1, 1).bit_length() + 1) // 2))
+    mask = (np.uint64(1) << half) - np.uint64(1)
+    image = indices.astype(np.uint64)
+    outside = np.ones(image.shape, dtype=bool)
+    while outside.any():
+        walking = image[outside]
+        left, right = walking >> half, walking & mask
+        for turn in range(4):
+            left, right = right, left ^ (hashed(key, right, np.asarray(turn)) & mask)
+        image[outside] = (left << half) | right
+        outside = image >= np.uint64(size)
+    return image.astype(np.int64)
+
+
+def _mix(bits: Bits) -> Bits:
+    """Spread every input bit over the word (the finalizer of splitmix64)."""
+    with np.errstate(over="ignore"):
+        bits = bits + np.uint64(0x9E3779B97F4A7C15)
+        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return bits ^ (bits >> np.uint64(31))

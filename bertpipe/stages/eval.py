@@ -1,0 +1,205 @@
+"""eval: a fine-tuned model and labelled data to predictions and scores."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from bertpipe.artifacts import (
+    MANIFEST,
+    check_replaceable,
+    input_hash,
+    read_manifest,
+    write_json,
+    written_whole,
+)
+from bertpipe.checkpoints import SavedModel, load_weights, open_model
+from bertpipe.configs import RuntimeConfig, Settings
+from bertpipe.errors import CheckpointError
+from bertpipe.model import SequenceModel
+from bertpipe.progress import Progress, Silent
+from bertpipe.tasks import (
+    Example,
+    Split,
+    Task,
+    TaskDescription,
+    answer,
+    describe,
+    encode,
+    read_examples,
+    restore_task,
+)
+from bertpipe.training import Precision, prepare_device
+
+ARCHITECTURE = "BertForSequenceClassification"
+
+CODE = (
+    "artifacts",
+    "checkpoints",
+    "configs.py",
+    "errors.py",
+    "metrics",
+    "model",
+    "progress.py",
+    "randomness.py",
+    "stages/eval.py",
+    "tasks",
+    "training",
+    "vocab",
+)
+
+
+class EvalConfig(Settings):
+    """The section ``eval``."""
+
+    split: Split = Field("dev", description="The part of the data to score.")
+    batch_size: int = Field(64, ge=1, description="Examples a forward pass.")
+    max_seq_length: int | None = Field(
+        None, ge=8, description="Longest example in tokens; unset: as in fine-tuning."
+    )
+    precision: Precision = Field("fp32", description="Of the forward pass.")
+
+
+class EvalSettings(Settings):
+    """The sections that the stage reads."""
+
+    eval: EvalConfig
+    tasks: dict[str, TaskDescription]
+    runtime: RuntimeConfig
+
+
+@dataclass(frozen=True)
+class EvalSummary:
+    """What was scored.
+
+    Attributes:
+        scores: the figures by name; shares are not times 100.
+        signature: the scores with what one must know to compare them.
+        constant_prediction: true where the model answers the same for everything.
+    """
+
+    scores: dict[str, float]
+    signature: str
+    constant_prediction: bool
+
+
+def run(
+    settings: EvalSettings,
+    *,
+    model: Path,
+    task_name: str,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> EvalSummary:
+    """Let ``model`` answer one split of ``data``; write predictions and scores to ``out``.
+
+    Args:
+        settings: the sections.
+        model: a fine-tuned model folder.
+        task_name: a name of the catalog or of the section ``tasks``.
+        data: the task's folder.
+        out: the folder to write.
+        progress: told the device.
+    """
+    progress = progress or Silent()
+    check_replaceable(out)
+    config = settings.eval
+    description = describe(task_name, settings.tasks)
+    saved = open_model(model)
+    examples = read_examples(data, config.split, description)
+    task = restore_task(task_name, description, saved.labels)
+    task.targets(examples)  # an unknown or missing label is told before the model has worked
+    device = prepare_device(settings.runtime, progress)
+    finetuned = _finetuned_with(model)
+    features = encode(examples, saved.tokenizer(), max_seq_length=_max_seq_length(config, finetuned, saved))
+    with progress.phase("answer", total=len(examples), unit="examples") as phase:
+        outputs = answer(
+            _network(saved, task),
+            features,
+            batch_size=config.batch_size,
+            precision=config.precision,
+            device=device,
+        )
+        phase.advance(len(examples))
+    predictions = task.predictions(outputs)
+    judgement = task.judge(examples, predictions, split=config.split)
+    report = judgement.report
+    recorded = {
+        "eval": config.model_dump(),
+        "task": {"name": task_name, **description.model_dump(mode="json")},
+    }
+    inputs = {"model": saved.content_hash, "data": input_hash(data)}
+    with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+        output.counts["examples"] = len(examples)
+        _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
+        if task.labels:
+            _write_confusion(output.folder / "confusion.tsv", examples, predictions)
+        write_json(
+            output.folder / "scores.json",
+            {
+                "task": task_name,
+                "kind": description.kind,
+                "split": config.split,
+                "n": report.n,
+                "primary": report.primary,
+                "scores": dict(report.scores),
+                "signature": report.signature(),
+                "seed": finetuned.get("seed"),
+                "initialization": finetuned.get("initialization"),
+                "train_examples": finetuned.get("train_examples"),
+                "constant_prediction": judgement.constant_prediction,
+                "baseline": dict(judgement.baseline),
+            },
+        )
+    return EvalSummary(
+        scores=dict(report.scores),
+        signature=report.signature(),
+        constant_prediction=judgement.constant_prediction,
+    )
+
+
+def _finetuned_with(model: Path) -> Mapping[str, Any]:
+    """Return the settings of the fine-tuning; empty for a model that is not of our making."""
+    if not (model / MANIFEST).is_file():
+        return {}
+    manifest = read_manifest(model, stage="finetune")
+    return {**manifest.settings["finetune"], "train_examples": manifest.counts["train_examples"]}
+
+
+def _max_seq_length(config: EvalConfig, finetuned: Mapping[str, Any], saved: SavedModel) -> int:
+    longest = saved.shape.max_position_embeddings
+    return min(longest, config.max_seq_length or finetuned.get("max_seq_length", longest))
+
+
+def _network(saved: SavedModel, task: Task) -> SequenceModel:
+    if saved.architecture != ARCHITECTURE:
+        raise CheckpointError(
+            f"{saved.folder} holds a {saved.architecture}, which has no head for a task",
+            hint="name an output of 'bertpipe finetune'",
+        )
+    network = SequenceModel(saved.shape, outputs=task.outputs)
+    load_weights(network, saved, architecture=ARCHITECTURE)
+    return network
+
+
+def _write_predictions(
+    path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+) -> None:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for example, prediction in zip(examples, predictions, strict=True):
+            line = {"id": example.id, "target": example.target, **prediction}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def _write_confusion(
+    path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write one line an example, the layout of DVC's confusion plot."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.write("actual\tpredicted\n")
+        for example, prediction in zip(examples, predictions, strict=True):
+            file.write(f"{example.target}\t{prediction['prediction']}\n")

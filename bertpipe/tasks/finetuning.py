@@ -1,0 +1,110 @@
+"""Fine-tuning as a problem of the training loop, and reading a model's answers."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bertpipe import randomness
+from bertpipe.model import SequenceModel, TokenBatch
+from bertpipe.tasks.features import Features
+from bertpipe.tasks.task import Task
+from bertpipe.training import Precision, Term, autocast
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """Some examples and what to predict for them.
+
+    Attributes:
+        tokens: B sequences.
+        targets: label numbers, int64 ``[B]``, or values, float32 ``[B]``.
+    """
+
+    tokens: TokenBatch
+    targets: Tensor
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of examples."""
+        return {"task": len(self.targets)}
+
+    @property
+    def size_tokens(self) -> int:
+        """Return the number of tokens."""
+        return len(self.tokens.input_ids)
+
+    def to(self, device: torch.device) -> "TaskBatch":
+        """Return the same batch on another device."""
+        return TaskBatch(self.tokens.to(device), self.targets.to(device))
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Encoded examples with their targets."""
+
+    features: Features
+    targets: NDArray[Any]
+
+    def batch(self, numbers: NDArray[np.int64]) -> TaskBatch:
+        """Return some examples."""
+        return TaskBatch(self.features.batch(numbers), torch.from_numpy(self.targets[numbers]))
+
+
+@dataclass(frozen=True)
+class Finetuning:
+    """Train a model with a new head on a task; each epoch sees every example once."""
+
+    task: Task
+    model: SequenceModel
+    training: TaskData
+    validation: TaskData
+    batch_size: int
+    seed: int
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Return the number of updates an epoch; the last one may see fewer examples."""
+        return -(-len(self.training.targets) // self.batch_size)
+
+    def micro_batches(self, step: int) -> list[TaskBatch]:
+        """Return the examples of one update."""
+        epoch, within = divmod(step, self.steps_an_epoch)
+        size = len(self.training.targets)
+        places = np.arange(within * self.batch_size, min((within + 1) * self.batch_size, size))
+        key = randomness.key(self.seed, "order", epoch)
+        return [self.training.batch(randomness.permuted(places, size=size, key=key))]
+
+    def validation_batches(self) -> Iterator[TaskBatch]:
+        """Yield the dev examples by length."""
+        for numbers in batches_by_length(self.validation.features, batch_size=self.batch_size):
+            yield self.validation.batch(numbers)
+
+    def terms(self, batch: TaskBatch) -> Mapping[str, Term]:
+        """Return the loss of the task."""
+        return {"task": self.task.term(self.model(batch.tokens).float(), batch.targets)}
+
+
+def batches_by_length(features: Features, *, batch_size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield the numbers of all examples, of like length together: little padding in attention."""
+    order = np.argsort(features.lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+@torch.inference_mode()
+def answer(
+    model: SequenceModel, features: Features, *, batch_size: int, precision: Precision, device: torch.device
+) -> NDArray[np.float32]:
+    """Return the model's outputs, float32 ``[N, C]``, in the order of the examples."""
+    model.to(device).eval()
+    outputs = np.zeros((len(features.lengths), model.head.dense.out_features), dtype=np.float32)
+    for numbers in batches_by_length(features, batch_size=batch_size):
+        with autocast(precision, device):
+            given = model(features.batch(numbers).to(device))
+        outputs[numbers] = given.float().cpu().numpy()
+    return outputs

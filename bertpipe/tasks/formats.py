@@ -1,0 +1,88 @@
+"""Labelled data on disk: a folder with ``train``, ``dev`` and, where there is one, ``test``."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bertpipe.errors import TaskDataError
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of a data file.
+
+    Attributes:
+        values: its fields by name.
+        place: file and line, for messages.
+    """
+
+    values: Mapping[str, Any]
+    place: str
+
+
+def split_file(folder: Path, split: str) -> Path:
+    """Return the file of one split.
+
+    Raises:
+        TaskDataError: the folder or the file does not exist.
+    """
+    path = folder / f"{split}.jsonl"
+    if not folder.is_dir():
+        raise TaskDataError(f"{folder} does not exist", hint="name the folder of the task's data with --data")
+    if not path.is_file():
+        raise TaskDataError(
+            f"{path} does not exist", hint="a task folder holds train.jsonl, dev.jsonl and test.jsonl"
+        )
+    return path
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a JSONL file; empty lines are skipped.
+
+    Raises:
+        TaskDataError: a line is not UTF-8, or no JSON object.
+    """
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            place = f"{path}:{number}"
+            if not raw.strip():
+                continue
+            try:
+                values = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+            except UnicodeDecodeError:
+                raise TaskDataError(
+                    f"{place}: not valid UTF-8", hint="convert it, for example with iconv -t utf-8"
+                ) from None
+            except ValueError as error:
+                raise TaskDataError(f"{place}: not valid JSON: {error}") from None
+            if not isinstance(values, dict):
+                raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
+            yield Record(values, place)
+
+
+def field(record: Record, name: str) -> Any:
+    """Return one field of a record.
+
+    Raises:
+        TaskDataError: the record has no such field.
+    """
+    if name not in record.values:
+        raise TaskDataError(
+            f"{record.place}: no field {name!r}, only {', '.join(map(repr, record.values)) or 'nothing'}",
+            hint="describe the fields of your own data under tasks.<name> in params.yaml",
+        )
+    return record.values[name]
+
+
+def text_field(record: Record, name: str) -> str:
+    """Return one field of a record that has to hold text.
+
+    Raises:
+        TaskDataError: it is missing, no text, or empty.
+    """
+    value = field(record, name)
+    if not isinstance(value, str) or not value.strip():
+        raise TaskDataError(f"{record.place}: {name!r} must be a text that is not empty, found {value!r}")
+    return value

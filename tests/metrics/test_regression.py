@@ -1,0 +1,65 @@
+"""Number scores against SciPy, whose values GLUE's STS-B takes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bertpipe.errors import TrainingDivergedError
+from bertpipe.metrics import regression
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> tuple[list[float], list[float]]:
+    """Gold and predicted numbers of the same count, with ties."""
+    size = draw(st.integers(2, 30))
+    numbers = st.lists(st.integers(-20, 20).map(lambda n: n / 4), min_size=size, max_size=size)
+    return draw(numbers), draw(numbers)
+
+
+@given(answers())
+def test_correlations_equal_scipy(both: tuple[list[float], list[float]]) -> None:
+    """Pearson and Spearman have SciPy's values wherever they are defined, ties included."""
+    gold, predicted = both
+    assume(len(set(gold)) > 1 and len(set(predicted)) > 1)
+    assert regression.pearson(gold, predicted) == pytest.approx(stats.pearsonr(gold, predicted)[0], abs=1e-12)
+    assert regression.spearman(gold, predicted) == pytest.approx(
+        stats.spearmanr(gold, predicted)[0], abs=1e-12
+    )
+
+
+@given(answers())
+def test_average_ranks_equal_scipy(both: tuple[list[float], list[float]]) -> None:
+    """Equal values share the mean of their ranks."""
+    assert regression.average_ranks(np.array(both[0])).tolist() == stats.rankdata(both[0]).tolist()
+
+
+@given(st.floats(-1e300, 1e300), st.integers(1, 40))
+def test_a_constant_prediction_correlates_with_nothing(constant: float, size: int) -> None:
+    """The value is 0, never NaN, also where the mean of equal numbers is rounded."""
+    gold = np.arange(size) / 3
+    assert regression.pearson(gold, [constant] * size) == 0.0
+    assert regression.spearman([constant] * size, gold) == 0.0
+    assert regression.is_constant([constant] * size)
+
+
+@given(st.lists(st.floats(-1e150, 1e150), min_size=1, max_size=10))
+def test_correlations_are_finite_and_bounded(values: list[float]) -> None:
+    """Tiny and huge numbers neither over- nor underflow to NaN."""
+    for score in (regression.pearson, regression.spearman):
+        assert -1 <= score(values, values[::-1]) <= 1
+    assert math.isfinite(regression.mean_squared_error(values, values[::-1]))
+
+
+def test_mean_squared_error_by_hand() -> None:
+    """((1-2)^2 + (3-1)^2) / 2 = 2.5."""
+    assert regression.mean_squared_error([1, 3], [2, 1]) == 2.5
+
+
+def test_a_prediction_that_is_no_number_is_refused() -> None:
+    """A model that answers NaN has diverged, and the example is named."""
+    with pytest.raises(TrainingDivergedError, match="example 2 is nan"):
+        regression.pearson([1, 2], [0.5, float("nan")])
