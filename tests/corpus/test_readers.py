@@ -93,7 +93,7 @@ def test_line_ends_and_byte_order_mark_are_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_gzip_is_recognised_by_content(tmp_path: Path, name: str, packed: bool) -> None:
     """The suffix neither makes nor hides a gzip file."""
-    content = "eins\nzwei\n".encode()
+    content = b"eins\nzwei\n"
     assert lines(write(tmp_path / name, gzip.compress(content) if packed else content)) == ["eins", "zwei"]
 
 

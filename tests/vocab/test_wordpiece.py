@@ -66,7 +66,20 @@ def test_merges_follow_the_most_frequent_pair() -> None:
     alphabet = list("elnorstw")
     inside = ["##e", "##o", "##r", "##s", "##t", "##w"]
     # lo: 7; low: 7; then e-s, s-t, n-e, e-w, w-e at 4 (w-e: only newest, lower has low + e).
-    assert train(words, size=5 + 14 + 3) == ["e", "l", "n", "o", "r", "s", "t", "w", *inside, "lo", "low", "ne"]
+    assert train(words, size=5 + 14 + 3) == [
+        "e",
+        "l",
+        "n",
+        "o",
+        "r",
+        "s",
+        "t",
+        "w",
+        *inside,
+        "lo",
+        "low",
+        "ne",
+    ]
     assert alphabet == sorted(set("".join(words)))
 
 

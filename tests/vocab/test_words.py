@@ -9,7 +9,10 @@ from bertpipe.vocab.normalization import normalizer, pre_tokenizer
 
 # Whatever a shortcut could get wrong: white space of all kinds, control and format characters,
 # signs, accents composed and combining, case with a context, Hangul, Chinese.
-ODD = "ab AB 09 .,[]#-_ \n\t\r\x00\x0b\x1c\x7f\x85\xa0\u200b\u2028\u3000 éÉe\u0301İıßςΣ 한\u1112\u1161\u11ab 中。ﬁ\U0001f600"
+ODD = (
+    "ab AB 09 .,[]#-_ \n\t\r\x00\x0b\x1c\x7f\x85\xa0\u200b\u2028\u3000 éÉe\u0301\u0130\u0131ßςΣ"
+    "한\u1112\u1161\u11ab 中。\ufb01\U0001f600"
+)
 
 
 def words_by_tokenizers(text: str, *, lowercase: bool) -> Counter[str]:
