@@ -7,7 +7,7 @@ that DVC uses (YAML 1.2, where ``1e-4`` is a number), so both read the same valu
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,6 +17,11 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from bertpipe.errors import ConfigError
 
 DEFAULT_PARAMS = Path("params.yaml")
+
+# The parser lets a ValueError through for what looks like a date but is none.
+_YAML_ERRORS = (YAMLError, ValueError)
+
+_SHOWN_CHARACTERS = 60
 
 # Every section that a stage or dvc.yaml reads. A stage checks its own sections only, so that it
 # does not depend on the code of the others; a section that nobody knows is an error everywhere.
@@ -82,11 +87,7 @@ class Params:
         values = {} if path is None else _read_mapping(path)
         for override in overrides:
             _apply(override, values)
-        source = str(path) if path is not None else "settings"
-        problems = [_unknown(name, SECTIONS, where=source) for name in values if name not in SECTIONS]
-        if problems:
-            raise ConfigError("; ".join(problems), hint=f"the sections are {', '.join(SECTIONS)}")
-        return cls(values, source=source)
+        return cls(values, source=str(path) if path is not None else "settings")
 
     def read(self, model: type[S]) -> S:
         """Turn the sections that a stage reads into its settings.
@@ -95,18 +96,20 @@ class Params:
             model: its fields are the sections, such as ``vocab`` and ``runtime``.
 
         Raises:
-            ConfigError: all that is wrong in any of them, at once.
+            ConfigError: all that is wrong in any of them, and all unknown sections, at once.
         """
-        sections = {
-            name: dict(_mapping(self._values.get(name), where=f"{self._source}: {name}"))
-            for name in model.model_fields
-        }
+        unknown = [str(name) for name in self._values if name not in SECTIONS]
+        problems = [_unknown(name, SECTIONS, where=self._source) for name in unknown]
+        present = {name: self._values.get(name) for name in model.model_fields}
+        sections = {name: {} if values is None else values for name, values in present.items()}
         try:
-            return model.model_validate(sections)
+            settings = model.model_validate(sections)
         except ValidationError as error:
-            problems = [_explain(details, model, self._source) for details in error.errors()]
+            problems += [_explain(details, model, self._source) for details in error.errors()]
+        if problems:
             hint = f"mend {self._source} or the --set options"
             raise ConfigError("; ".join(problems), hint=hint) from None
+        return settings
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:
@@ -121,8 +124,8 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: not valid YAML: {error.problem}") from None
-    except YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from None
+    except _YAML_ERRORS as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return dict(_mapping(values, where=str(path)))
 
 
@@ -137,7 +140,7 @@ def _apply(override: str, values: dict[str, Any]) -> None:
         )
     try:
         value = YAML(typ="safe", pure=True).load(text)
-    except YAMLError:
+    except _YAML_ERRORS:
         value = text
     node = values
     for depth, part in enumerate(keys[:-1]):
@@ -151,8 +154,14 @@ def _mapping(value: object, *, where: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"{where}: expected settings by name, found {value!r}")
+        raise ConfigError(f"{where}: expected settings by name, found {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    """Return a value as it fits into a message: the whole file may stand where a name should."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
 
 
 def _explain(details: ErrorDetails, model: type[Settings], source: str) -> str:
@@ -160,18 +169,33 @@ def _explain(details: ErrorDetails, model: type[Settings], source: str) -> str:
     path = [str(part) for part in details["loc"]]
     dotted = ".".join(path)
     if details["type"] == "extra_forbidden":
-        section = model.model_fields[path[0]].annotation
-        known = section.model_fields if isinstance(section, type) and issubclass(section, Settings) else ()
-        return _unknown(dotted, [f"{path[0]}.{name}" for name in known], where=source)
+        beside = dotted.removesuffix(path[-1])
+        return _unknown(path[-1], _known(model, path[:-1]), where=source, beside=beside)
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "missing":
         return f"{source}: {dotted} is not set"
+    if details["type"] in ("model_type", "dict_type"):
+        return f"{source}: {dotted}: expected settings by name, found {_shown(details['input'])}"
     if len(path) == 1:
         return f"{source}: {dotted}: {message}"
-    return f"{source}: {dotted} = {details['input']!r}: {message[:1].lower()}{message[1:]}"
+    return f"{source}: {dotted} = {_shown(details['input'])}: {message[:1].lower()}{message[1:]}"
 
 
-def _unknown(name: str, known: Iterable[str], *, where: str) -> str:
+def _unknown(name: str, known: Iterable[str], *, where: str, beside: str = "") -> str:
     nearest = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    suggestion = f", did you mean {nearest[0]}?" if nearest else ""
-    return f"{where}: unknown setting {name}{suggestion}"
+    suggestion = f"did you mean {beside}{nearest[0]}?" if nearest else f"known are {', '.join(known)}"
+    return f"{where}: unknown setting {beside}{name}, {suggestion}"
+
+
+def _known(annotation: Any, path: Sequence[str]) -> Iterable[str]:
+    """Return the names of the settings at a path; none where the user chooses the names."""
+    for name in path:
+        if _is_settings(annotation):
+            annotation = annotation.model_fields[name].annotation
+        else:  # such as dict[str, TaskDescription]
+            annotation = get_args(annotation)[-1]
+    return annotation.model_fields if _is_settings(annotation) else ()
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Settings)

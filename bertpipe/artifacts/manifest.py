@@ -103,7 +103,7 @@ def read_manifest(folder: Path, *, stage: str | None = None) -> Manifest:
     except FileNotFoundError:
         problem = "is not complete: it has no manifest.json" if folder.is_dir() else "does not exist"
         raise ArtifactError(f"{folder} {problem}", hint="run the stage that writes it") from None
-    except (NotADirectoryError, ValidationError):
+    except (NotADirectoryError, IsADirectoryError, ValidationError):
         raise ArtifactError(f"{folder} is not an output of bertpipe") from None
     if stage is not None and manifest.stage != stage:
         raise ArtifactError(

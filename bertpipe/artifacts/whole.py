@@ -4,6 +4,7 @@ A stage writes into a hidden folder beside its output; only when all is there do
 its manifest and its name. A killed stage leaves a hidden folder that the next run clears.
 """
 
+import errno
 import fcntl
 import os
 import shutil
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bertpipe.artifacts.manifest import MANIFEST, Manifest, index_files, write_json
+from bertpipe.artifacts.manifest import MANIFEST, Manifest, index_files, read_manifest, write_json
 from bertpipe.errors import ArtifactError, BusyError
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass
@@ -36,16 +39,31 @@ def check_replaceable(out: Path) -> None:
     """Refuse to overwrite what is not ours.
 
     Raises:
-        ArtifactError: ``out`` exists and is neither empty nor one of our outputs.
+        ArtifactError: ``out`` exists and is neither empty nor one of our outputs, or no folder
+            of that name can be made.
     """
-    if not out.exists() or (out / MANIFEST).is_file():
-        return
-    if out.is_dir() and not any(out.iterdir()):
+    if out.name in ("", ".."):
+        raise ArtifactError(f"{out} cannot be replaced as a whole", hint="name a folder inside it with --out")
+    above = next(folder for folder in out.absolute().parents if os.path.lexists(folder))
+    if not above.is_dir():
+        raise ArtifactError(f"{out} cannot be made: {above} is not a folder", hint="name another --out")
+    if not os.path.lexists(out) or _is_ours(out):
         return
     raise ArtifactError(
         f"{out} exists and is not an output of bertpipe",
         hint="name another --out, or move it away",
     )
+
+
+def _is_ours(out: Path) -> bool:
+    """Return whether ``out`` is an empty folder or has a manifest of ours, not just one of that name."""
+    if out.is_dir() and not any(out.iterdir()):
+        return True
+    try:
+        read_manifest(out)
+    except ArtifactError:
+        return False
+    return True
 
 
 @contextmanager
@@ -70,7 +88,7 @@ def written_whole(
     partial.mkdir(exist_ok=True)
     handle = os.open(partial, os.O_RDONLY)
     try:
-        _lock(handle, out)
+        _lock(handle, partial, out)
         _clear(partial)
         try:
             output = Output(partial)
@@ -86,8 +104,10 @@ def written_whole(
             write_json(partial / MANIFEST, manifest.model_dump())
             sync_folder(partial)
             replace_folder(partial, out)
-        except BaseException:
+        except BaseException as error:
             shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in _NO_SPACE and error.filename is None:
+                error.filename = str(out)  # a failed write does not say where
             raise
     finally:
         os.close(handle)
@@ -97,9 +117,14 @@ def replace_folder(source: Path, target: Path) -> None:
     """Rename ``source`` to ``target``, which may exist."""
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    source.rename(target)
+    try:
+        if target.exists():
+            target.rename(old)
+        source.rename(target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
     _sync(target.parent)
 
@@ -119,13 +144,15 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _lock(handle: int, out: Path) -> None:
+def _lock(handle: int, partial: Path, out: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        alone = partial.exists() and os.path.samestat(os.fstat(handle), partial.stat())
     except BlockingIOError:
-        raise BusyError(
-            f"another process is writing {out}", hint="wait until it is done, or stop it"
-        ) from None
+        alone = False
+    # Locked, but no longer there: whoever held it has renamed or removed it since it was opened.
+    if not alone:
+        raise BusyError(f"another process is writing {out}", hint="wait until it is done, or stop it")
 
 
 def _clear(folder: Path) -> None:

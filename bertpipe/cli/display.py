@@ -140,17 +140,22 @@ class Bar(Nothing):
     """A rich progress bar."""
 
     def __init__(self) -> None:
-        self._bars = Bars(
+        self._console = Console(stderr=True)
+        self._bars = self._new_bars()
+        self._task: TaskID | None = None
+
+    def _new_bars(self) -> Bars:
+        return Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]}  {task.fields[figures]}"),
-            console=Console(stderr=True),
+            console=self._console,
         )
-        self._task: TaskID | None = None
 
     def begin(self, running: Running) -> None:
-        """Add a bar."""
+        """Start a bar; those of earlier phases stay on the screen as they are."""
+        self._bars = self._new_bars()
         self._bars.start()
         self._task = self._bars.add_task(running.name, total=running.total, unit=running.unit, figures="")
         self._bars.update(self._task, completed=running.done)
@@ -169,7 +174,7 @@ class Bar(Nothing):
 
     def line(self, message: str) -> None:
         """Write the line above the bar."""
-        self._bars.console.print(message, highlight=False, markup=False)
+        self._console.print(message, emoji=False, highlight=False, markup=False)
 
 
 @contextmanager
@@ -193,7 +198,7 @@ def print_result(values: Mapping[str, Any], *, title: str, as_json: bool) -> Non
     table = Table(title=title, title_justify="left", show_header=False)
     for name, value in _flat(values):
         table.add_row(name.replace("_", " "), _short(value))
-    Console(highlight=False).print(table)
+    _plain_console().print(table)
 
 
 def print_table(table: "report_tables.Table") -> None:
@@ -203,10 +208,15 @@ def print_table(table: "report_tables.Table") -> None:
         shown.add_column(name, justify="right" if table.is_numeric(column) else "left")
     for row in table.rows:
         shown.add_row(*row)
-    console = Console(highlight=False)
+    console = _plain_console()
     console.print(shown)
     if table.note:
-        console.print(table.note, markup=False)
+        console.print(table.note)
+
+
+def _plain_console() -> Console:
+    """Return stdout for text that is data: ``[UNK]`` and ``:)`` are shown as they are."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

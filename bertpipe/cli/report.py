@@ -26,8 +26,10 @@ def report(
     samples: Path | None, vocab: Path, shards: Path, model: Path, scores: Path, stage: options.StageCall
 ) -> None:
     """Put figures and curves of all stages on one page."""
+    from bertpipe.configs import Settings
     from bertpipe.stages import report as report_stage
 
+    stage.read(Settings)  # the stage has no settings, but an unknown section is an error everywhere
     summary = report_stage.run(
         samples=samples,
         vocab=vocab,

@@ -6,9 +6,13 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bertpipe
 from bertpipe.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import psutil
 
 _POLL_SECONDS = 1.0
 _SAVING_SECONDS = 20.0
@@ -52,8 +56,18 @@ def _watch_dvc() -> None:
     dvc = next((p for p in me.parents() if p.name() not in _SHELLS), None)
     if dvc is None:
         return
-    while dvc.is_running() and dvc.status() != psutil.STATUS_ZOMBIE:
+    while _is_alive(dvc):
         time.sleep(_POLL_SECONDS)
     os.kill(me.pid, signal.SIGTERM)
     time.sleep(_SAVING_SECONDS)
     os._exit(128 + signal.SIGTERM)
+
+
+def _is_alive(process: "psutil.Process") -> bool:
+    """Return whether a process still runs; one that nobody has waited for yet does not."""
+    import psutil
+
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
