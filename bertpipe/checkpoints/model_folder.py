@@ -19,6 +19,13 @@ from bertpipe.vocab import Tokenizer
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
+# Choices of BertConfig that change the outputs, and the one way each of them that is built here.
+SUPPORTED: Mapping[str, Any] = {
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "tie_word_embeddings": True,
+}
+
 
 @dataclass(frozen=True)
 class SavedModel:
@@ -64,17 +71,7 @@ def open_model(folder: Path) -> SavedModel:
         CheckpointError: it holds no BERT that can be read here.
     """
     content_hash = input_hash(folder)
-    try:
-        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        raise CheckpointError(
-            f"{folder} is not a model folder: it has no readable {CONFIG}",
-            hint="name an output of 'bertpipe pretrain', or a Hugging Face BERT folder",
-        ) from None
-    if values.get("model_type") != "bert":
-        raise CheckpointError(
-            f"{folder}: model_type is {values.get('model_type')!r}, only 'bert' can be read"
-        )
+    values = _read_config(folder)
     known = {name: values[name] for name in ModelShape.model_fields if name in values}
     try:
         shape = ModelShape.model_validate(known)
@@ -82,7 +79,7 @@ def open_model(folder: Path) -> SavedModel:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise CheckpointError(f"{folder / CONFIG}: {where}: {problem['msg']}") from None
-    labels = {int(number): name for number, name in values.get("id2label", {}).items()}
+    labels = {int(number): name for number, name in (values.get("id2label") or {}).items()}
     return SavedModel(
         folder=folder,
         shape=shape,
@@ -91,6 +88,24 @@ def open_model(folder: Path) -> SavedModel:
         extra={name: value for name, value in values.items() if name not in known},
         content_hash=content_hash,
     )
+
+
+def _read_config(folder: Path) -> Mapping[str, Any]:
+    """Return ``config.json`` of a BERT that can be built here."""
+    try:
+        values = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        values = None
+    if not isinstance(values, dict):
+        raise CheckpointError(
+            f"{folder} is not a model folder: it has no readable {CONFIG}",
+            hint="name an output of 'bertpipe pretrain', or a Hugging Face BERT folder",
+        )
+    for name, needed in {"model_type": "bert", **SUPPORTED}.items():
+        found = values.get(name, SUPPORTED.get(name))
+        if found != needed:
+            raise CheckpointError(f"{folder}: {name} is {found!r}, only {needed!r} can be read")
+    return values
 
 
 def write_model(
@@ -145,28 +160,24 @@ def load_weights(model: nn.Module, saved: SavedModel, *, architecture: str, new:
     Raises:
         CheckpointError: a weight is missing or has another shape: the first one is named.
     """
+    wanted = {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(new))}
     table = name_table(architecture, num_hidden_layers=saved.shape.num_hidden_layers)
-    loaded = from_stored(tolerant(_read_tensors(saved.folder / WEIGHTS)), table)
-    state = dict(model.state_dict())
-    for name, expected in state.items():
-        if name.startswith(tuple(new)) and tuple(new):
-            continue
-        _check(name, expected, loaded, table[name], saved.folder)
-        state[name] = loaded[name]
-    model.load_state_dict(state)
+    stored = tolerant(_read_tensors(saved.folder / WEIGHTS))
+    for name, expected in to_stored(wanted, table).items():
+        _check(name, expected, stored, saved.folder)
+    loaded = from_stored(stored, {name: table[name] for name in wanted})
+    model.load_state_dict(model.state_dict() | loaded)
 
 
-def _check(
-    name: str, expected: Tensor, loaded: Mapping[str, Tensor], stored: tuple[str, ...], folder: Path
-) -> None:
-    if name not in loaded:
+def _check(name: str, expected: Tensor, stored: Mapping[str, Tensor], folder: Path) -> None:
+    if name not in stored:
         raise CheckpointError(
-            f"{folder / WEIGHTS} has no {stored[0]}",
+            f"{folder / WEIGHTS} has no {name}",
             hint="the model was saved for another use; name one that has this part",
         )
-    if loaded[name].shape != expected.shape:
+    if stored[name].shape != expected.shape:
         raise CheckpointError(
-            f"{folder / WEIGHTS}: {stored[0]} has shape {list(loaded[name].shape)}, "
+            f"{folder / WEIGHTS}: {name} has shape {list(stored[name].shape)}, "
             f"config.json asks for {list(expected.shape)}"
         )
 

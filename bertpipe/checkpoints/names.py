@@ -88,15 +88,8 @@ def to_stored(tensors: Mapping[str, Tensor], table: Names) -> dict[str, Tensor]:
 
 
 def from_stored(stored: Mapping[str, Tensor], table: Names) -> dict[str, Tensor]:
-    """Rename stored tensors to ours, joining what was split; undoes ``to_stored``.
-
-    Entries of the table that are not stored are left out.
-    """
-    return {
-        ours: torch.cat([stored[name] for name in theirs])
-        for ours, theirs in table.items()
-        if all(name in stored for name in theirs)
-    }
+    """Rename stored tensors to ours, joining what was split; undoes ``to_stored``."""
+    return {ours: torch.cat([stored[name] for name in theirs]) for ours, theirs in table.items()}
 
 
 def tolerant(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:

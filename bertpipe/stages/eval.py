@@ -112,6 +112,7 @@ def run(
     saved = open_model(model)
     examples = read_examples(data, config.split, description)
     task = restore_task(task_name, description, saved.labels)
+    _check_head(saved, task)
     task.targets(examples)  # an unknown or missing label is told before the model has worked
     device = prepare_device(settings.runtime, progress)
     finetuned = _finetuned_with(model)
@@ -175,12 +176,22 @@ def _max_seq_length(config: EvalConfig, finetuned: Mapping[str, Any], saved: Sav
     return min(longest, config.max_seq_length or finetuned.get("max_seq_length", longest))
 
 
-def _network(saved: SavedModel, task: Task) -> SequenceModel:
+def _check_head(saved: SavedModel, task: Task) -> None:
+    """Refuse a model that has no head, or one for another kind of task."""
     if saved.architecture != ARCHITECTURE:
         raise CheckpointError(
             f"{saved.folder} holds a {saved.architecture}, which has no head for a task",
             hint="name an output of 'bertpipe finetune'",
         )
+    trained_for = saved.extra.get("problem_type") or task.problem_type
+    if trained_for != task.problem_type:
+        raise CheckpointError(
+            f"{saved.folder} was fine-tuned for {trained_for}, {task.name} needs {task.problem_type}",
+            hint="name a model that was fine-tuned for this task",
+        )
+
+
+def _network(saved: SavedModel, task: Task) -> SequenceModel:
     network = SequenceModel(saved.shape, outputs=task.outputs)
     load_weights(network, saved, architecture=ARCHITECTURE)
     return network

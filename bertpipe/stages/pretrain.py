@@ -181,7 +181,7 @@ def _check_start(model: ModelConfig, start: SavedModel, tokenizer: Tokenizer) ->
     """Refuse settings and shards that do not fit the model to start from."""
     for name in sorted(model.model_fields_set):
         asked, saved = getattr(model, name), getattr(start.shape, name)
-        if asked != saved:
+        if asked is not None and asked != saved:
             raise ConfigError(
                 f"model.{name} = {asked!r} conflicts with {start.folder}, which has {saved!r}",
                 hint="leave model.* unset when a model is given with --init",

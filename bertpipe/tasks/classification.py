@@ -71,12 +71,12 @@ class Classification:
         probabilities = exponents / exponents.sum(axis=1, keepdims=True)  # [N, C]
         return [
             {
-                "prediction": self.labels[int(row.argmax())],
+                "prediction": self.labels[int(best)],
                 "probabilities": {
                     label: round(float(p), 6) for label, p in zip(self.labels, row, strict=True)
                 },
             }
-            for row in probabilities
+            for best, row in zip(outputs.argmax(axis=1), probabilities, strict=True)
         ]
 
     def judge(
@@ -111,6 +111,7 @@ def _label(example: Example, description: TaskDescription) -> str:
             f"{example.place}: no label in the field {description.target!r}",
             hint="this split cannot be trained on or scored without labels",
         )
-    if isinstance(label, str | int):
+    # One line of a table holds a label (confusion.tsv).
+    if isinstance(label, str | int) and not set(str(label)) & set("\t\r\n"):
         return str(label)
     raise TaskDataError(f"{example.place}: {description.target!r} is no label: {label!r}")

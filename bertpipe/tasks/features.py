@@ -63,17 +63,16 @@ def encode(examples: Sequence[Example], tokenizer: Tokenizer, *, max_seq_length:
 
 
 def _fit(parts: list[Ids], *, room: int) -> list[Ids]:
-    """Cut the longer text first, then both alike; a pair that fits comes back as it is."""
+    """Cut the longer text first, then both alike, as ``truncation=True`` of Hugging Face's tokenizers.
+
+    What fits comes back as it is.
+    """
     if sum(len(part) for part in parts) <= room:
         return parts
     if len(parts) == 1:
         return [parts[0][:room]]
     first, second = (len(part) for part in parts)
-    half = room // 2
-    if first <= half:
-        second = room - first
-    elif second <= room - half:
-        first = room - second
-    else:
-        first, second = half, room - half
+    shorter = min(first, second, room // 2)
+    longer = room - shorter
+    first, second = (longer, shorter) if first > second else (shorter, longer)
     return [parts[0][:first], parts[1][:second]]

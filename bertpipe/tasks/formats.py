@@ -42,7 +42,7 @@ def read_records(path: Path) -> Iterator[Record]:
     """Yield the records of a JSONL file; empty lines are skipped.
 
     Raises:
-        TaskDataError: a line is not UTF-8, or no JSON object.
+        TaskDataError: a line is not UTF-8, no JSON object, or holds what is no Unicode text.
     """
     with path.open("rb") as file:
         for number, raw in enumerate(file, start=1):
@@ -55,11 +55,24 @@ def read_records(path: Path) -> Iterator[Record]:
                 raise TaskDataError(
                     f"{place}: not valid UTF-8", hint="convert it, for example with iconv -t utf-8"
                 ) from None
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise TaskDataError(f"{place}: not valid JSON: {error}") from None
             if not isinstance(values, dict):
                 raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
+            if not _is_unicode(values):
+                raise TaskDataError(
+                    f"{place}: holds half of a surrogate pair (\\ud800 to \\udfff)",
+                    hint="write the character whole, or leave it out",
+                )
             yield Record(values, place)
+
+
+def _is_unicode(values: Mapping[str, Any]) -> bool:
+    try:
+        json.dumps(values, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def field(record: Record, name: str) -> Any:

@@ -1,6 +1,5 @@
 """One number an example, for one text or two, as STS-B asks."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -14,6 +13,8 @@ from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, regression
 from bertpipe.tasks.task import Example, Judgement, Split, TaskDescription
 from bertpipe.training import Term
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Regression:
 
 def _number(example: Example, description: TaskDescription) -> float:
     value = example.target
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise TaskDataError(f"{example.place}: {description.target!r} must be a number, found {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise TaskDataError(
+            f"{example.place}: {description.target!r} must be a finite number, found {value!r}"
+        )
     return float(value)

@@ -112,7 +112,7 @@ def _update(
         loss.backward()  # type: ignore[no-untyped-call]
         tally.add(sums_of(terms, batch.counts))
     norm = float(torch.nn.utils.clip_grad_norm_(problem.model.parameters(), plan.optimizer.max_grad_norm))
-    _check_finite(tally.figures()["loss"], norm, step=step)
+    check_finite(step + 1, loss=tally.figures()["loss"], gradient_norm=norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return StepReport(
@@ -124,11 +124,16 @@ def _update(
     )
 
 
-def _check_finite(loss: float, gradient_norm: float, *, step: int) -> None:
-    for name, value in (("loss", loss), ("gradient norm", gradient_norm)):
+def check_finite(step: int, **figures: float) -> None:
+    """Refuse to go on with a figure, such as ``loss``, that is infinite or not a number.
+
+    Raises:
+        TrainingDivergedError: names the figure and the step.
+    """
+    for name, value in figures.items():
         if not math.isfinite(value):
             raise TrainingDivergedError(
-                f"the {name} is {value} at step {step + 1}",
+                f"the {name.replace('_', ' ')} is {value} at step {step}",
                 hint="a lower learning rate or a longer warm-up usually helps; progress up to the "
                 "last checkpoint is kept",
             )

@@ -13,7 +13,7 @@ import torch
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import StoppedError
 from bertpipe.progress import Phase, Progress
-from bertpipe.training.loop import Plan, StepReport, evaluate, train
+from bertpipe.training.loop import Plan, StepReport, check_finite, evaluate, train
 from bertpipe.training.optimizers import adamw
 from bertpipe.training.problem import B, Problem, Tally
 from bertpipe.training.signals import noticing_signals
@@ -78,6 +78,7 @@ def run_training(
             watch.saw(report)
             if report.step % evaluate_steps == 0 or report.step == plan.total_steps:
                 validation = evaluate(problem, precision=plan.precision, device=device)
+                check_finite(report.step, validation_loss=validation["loss"])
                 state.rows.append(_row(report, state.tally, validation))
                 state.tally = Tally()
             is_last = report.step == plan.total_steps

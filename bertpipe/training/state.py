@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from pathlib import Path
 
 import torch
@@ -22,7 +23,6 @@ from bertpipe.training.problem import Tally
 
 KEPT = 2
 WEIGHTS, OPTIMIZER, STATE = "model.safetensors", "optimizer.safetensors", "state.json"
-DAMAGED = ".damaged"  # marks a checkpoint that must neither be counted nor deleted
 
 
 @dataclass
@@ -52,8 +52,7 @@ def save_checkpoint(
         save_tensors(output.folder / OPTIMIZER, _optimizer_tensors(model, optimizer))
         write_json(output.folder / STATE, asdict(state))
         output.counts["step"] = state.step
-    whole = [path for path in _newest_first(folder) if not (path / DAMAGED).exists()]
-    for old in whole[KEPT:]:
+    for old in _newest_first(folder)[KEPT:]:
         shutil.rmtree(old)
 
 
@@ -62,7 +61,7 @@ def load_newest(
 ) -> State:
     """Restore model and optimizer from the newest whole checkpoint.
 
-    A damaged one is named and skipped, and stays where it is.
+    A damaged one is named and skipped; it stays beside the others under another name.
 
     Returns:
         Where the run stands: at step 0 where there is no whole checkpoint.
@@ -71,8 +70,7 @@ def load_newest(
         try:
             open_artifact(checkpoint, stage="checkpoint")
         except ArtifactError as error:
-            progress.note(f"skipped a damaged checkpoint: {error.message}")
-            (checkpoint / DAMAGED).touch()
+            progress.note(f"skipped a damaged checkpoint, kept as {_set_aside(checkpoint)}: {error.message}")
             continue
         model.load_state_dict(load_file(checkpoint / WEIGHTS))
         _restore_optimizer(model, optimizer, load_file(checkpoint / OPTIMIZER))
@@ -83,6 +81,14 @@ def load_newest(
 
 def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"), reverse=True)
+
+
+def _set_aside(checkpoint: Path) -> str:
+    """Give a damaged checkpoint a name under which it is neither counted, deleted nor overwritten."""
+    names = (f"damaged-{number}-{checkpoint.name}" for number in count(1))
+    aside = next(path for path in map(checkpoint.with_name, names) if not path.exists())
+    checkpoint.rename(aside)
+    return aside.name
 
 
 def _named_states(

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
-from transformers import BertTokenizerFast  # type: ignore[attr-defined] # made when it is asked for
+from transformers import AutoTokenizer, BertTokenizerFast
 
 from bertpipe.errors import ArtifactError
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer, count_pieces, count_words, train_wordpiece

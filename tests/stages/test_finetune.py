@@ -1,0 +1,209 @@
+"""From a model and labelled data to a model with a head."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from bertpipe.artifacts import open_artifact, read_manifest
+from bertpipe.checkpoints import load_weights, open_model
+from bertpipe.errors import CheckpointError, ConfigError, StoppedError, TaskDataError
+from bertpipe.model import SequenceModel
+from bertpipe.progress import Silent
+from bertpipe.stages import finetune, pretrain
+from bertpipe.stages.finetune import FinetuneConfig, choose
+from bertpipe.tasks import Example, encode
+
+Make = Callable[..., Any]
+FILMS = "film-reviews"
+
+
+class StopAt(Silent):
+    """Asks to stop after the update with a given number."""
+
+    def __init__(self, step: int) -> None:
+        self._left = step
+
+    def advance(self, amount: float, **figures: float | str) -> None:
+        self._left -= 1
+        if not self._left:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def tune(made: Path, pretrained: Path, tmp_path: Path) -> Make:
+    """Fine-tune the pre-trained model into a folder of the test; return the summary."""
+
+    def run(
+        settings: finetune.FinetuneSettings,
+        name: str = "out",
+        *,
+        task: str = FILMS,
+        model: Path = pretrained,
+        data: Path | None = None,
+        progress: Silent | None = None,
+    ) -> finetune.FinetuneSummary:
+        return finetune.run(
+            settings,
+            model=model,
+            task_name=task,
+            data=data or made / "tasks" / task,
+            out=tmp_path / name,
+            progress=progress,
+        )
+
+    return run
+
+
+def test_a_second_run_writes_the_same_bytes(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """Every file is the same."""
+    tune(finetune_settings(), "one")
+    tune(finetune_settings(), "two")
+    assert content_of(tmp_path / "one") == content_of(tmp_path / "two")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_stopped_run_goes_on_to_the_same_bytes(
+    precision: str, tune: Make, finetune_settings: Make, tmp_path: Path
+) -> None:
+    """Stopped in the second epoch of four updates each, between two checkpoints."""
+    settings = finetune_settings(precision=precision)
+    tune(settings, "unbroken")
+    with pytest.raises(StoppedError):
+        tune(settings, progress=StopAt(6))
+    assert tune(settings).resumed_from_step == 6
+    assert content_of(tmp_path / "out") == content_of(tmp_path / "unbroken")
+
+
+def test_a_task_is_learned(finetuned: Callable[[str], Path]) -> None:
+    """A word decides the label, half of the examples have each: in the end most of dev is right."""
+    metrics = json.loads((finetuned(FILMS) / "metrics.json").read_text())
+    assert metrics["dev"]["accuracy"] > 0.7
+    assert metrics["last"]["validation_task_accuracy"] == pytest.approx(metrics["dev"]["accuracy"])
+
+
+def test_the_output_says_how_it_was_made(finetuned: Callable[[str], Path], pretrained: Path) -> None:
+    """Settings, inputs, counts, label names and one row of the curve an epoch."""
+    out = finetuned(FILMS)
+    manifest = open_artifact(out, stage="finetune")
+    assert manifest.inputs["model"] == read_manifest(pretrained).content_hash()
+    assert manifest.counts == {"train_examples": 24, "dev_examples": 12}
+    assert manifest.settings["task"]["name"] == FILMS
+    saved = open_model(out)
+    assert saved.labels == ("negative", "positive")
+    assert saved.extra["problem_type"] == "single_label_classification"
+    lines = (out / "curves.tsv").read_text().splitlines()
+    assert [line.split("\t")[0] for line in lines] == ["step", *(str(4 * epoch) for epoch in range(1, 31))]
+
+
+@pytest.mark.parametrize("task", [FILMS, "product-reviews"])
+def test_transformers_answers_alike(task: str, finetuned: Callable[[str], Path]) -> None:
+    """AutoModel and AutoTokenizer give the logits or the value that our model gives."""
+    text = "the film was great and the dinner was bright."
+    theirs, loading = AutoModelForSequenceClassification.from_pretrained(
+        finetuned(task), attn_implementation="eager", output_loading_info=True
+    )
+    assert not any(loading.values())
+    saved = open_model(finetuned(task))
+    ours = SequenceModel(saved.shape, outputs=theirs.config.num_labels)
+    load_weights(ours, saved, architecture="BertForSequenceClassification")
+    features = encode([Example("0", (text,), None, "")], saved.tokenizer(), max_seq_length=24)
+    with torch.no_grad():
+        expected = theirs.double().eval()(
+            **AutoTokenizer.from_pretrained(saved.folder)(text, return_tensors="pt")
+        )
+        logits = ours.double().eval()(features.batch(features.lengths * 0))
+    assert torch.allclose(logits, expected.logits, rtol=0, atol=1e-11)
+
+
+def test_random_weights_ignore_the_saved_ones(
+    tune: Make, finetune_settings: Make, shards: Path, pretrain_settings: Make, tmp_path: Path
+) -> None:
+    """From another pre-trained model of the same shape a random start ends alike, a pre-trained not."""
+    pretrain.run(pretrain_settings(seed=9), shards=shards, init=None, out=tmp_path / "other")
+    weights = {}
+    for initialization in ("pretrained", "random"):
+        settings = finetune_settings(initialization=initialization, epochs=1)
+        tune(settings, f"{initialization}-one")
+        tune(settings, f"{initialization}-two", model=tmp_path / "other")
+        weights[initialization] = [
+            (tmp_path / f"{initialization}-{which}" / "model.safetensors").read_bytes()
+            for which in ("one", "two")
+        ]
+    assert weights["random"][0] == weights["random"][1] != weights["pretrained"][0]
+    assert weights["pretrained"][0] != weights["pretrained"][1]
+
+
+def test_pretrained_weights_are_where_training_starts(
+    tune: Make, finetune_settings: Make, pretrained: Path, tmp_path: Path
+) -> None:
+    """With a rate near zero encoder and pooler are the saved ones; the head is new."""
+    tune(finetune_settings(learning_rate=1e-12, epochs=1))
+    before, after = SequenceModel(open_model(pretrained).shape, outputs=2), None
+    load_weights(before, open_model(pretrained), architecture="BertForSequenceClassification", new=("head.",))
+    after = SequenceModel(before.encoder.shape, outputs=2)
+    load_weights(after, open_model(tmp_path / "out"), architecture="BertForSequenceClassification")
+    for part in ("encoder", "pooler"):
+        one, two = getattr(before, part).state_dict(), getattr(after, part).state_dict()
+        assert all(torch.allclose(one[name], two[name], rtol=0, atol=1e-9) for name in one)
+
+
+def test_a_masked_lm_gets_a_new_pooler(
+    tune: Make, finetune_settings: Make, make_shards: Make, pretrain_settings: Make, tmp_path: Path
+) -> None:
+    """It has none, and can be fine-tuned all the same."""
+    plain = make_shards("single-segment-shards", objective="none")
+    pretrain.run(pretrain_settings(), shards=plain, init=None, out=tmp_path / "masked-lm")
+    assert tune(finetune_settings(epochs=1), model=tmp_path / "masked-lm").train_examples == 24
+
+
+def test_fewer_examples_are_drawn_by_the_seed(tune: Make, finetune_settings: Make) -> None:
+    """So many different ones, in the order of the file; another seed draws others."""
+    examples = [Example(str(n), ("t",), "l", "p") for n in range(100)]
+    drawn = [[e.id for e in choose(examples, FinetuneConfig(train_examples=30, seed=s))] for s in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len(set(drawn[0])) == 30 and drawn[0] == sorted(drawn[0], key=int)
+    assert choose(examples, FinetuneConfig()) == examples
+    assert tune(finetune_settings(train_examples=10, epochs=1)).train_examples == 10
+    with pytest.raises(ConfigError, match=r"train_examples = 25, but there are 24"):
+        tune(finetune_settings(train_examples=25))
+
+
+def test_bad_input_is_told_before_the_work(
+    tune: Make, finetune_settings: Make, made: Path, tmp_path: Path
+) -> None:
+    """Unknown task, no data, a dev label that train does not have, a length without positions."""
+    with pytest.raises(ConfigError, match="unknown task 'films'"):
+        tune(finetune_settings(), task="films", data=made)
+    with pytest.raises(TaskDataError, match="nowhere does not exist"):
+        tune(finetune_settings(), data=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match=r"max_seq_length = 41, but .* has positions for 40 tokens"):
+        tune(finetune_settings(max_seq_length=41))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.jsonl").write_text('{"text": "a", "label": 1}\n{"text": "b", "label": 2}\n')
+    (data / "dev.jsonl").write_text('{"text": "a", "label": 3}\n')
+    with pytest.raises(TaskDataError, match=r"dev\.jsonl:1: unknown label '3', the model knows 1, 2"):
+        tune(finetune_settings(), data=data)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_no_model_is_refused(tune: Make, finetune_settings: Make, vocabulary: Path) -> None:
+    """A tokenizer folder is not one."""
+    with pytest.raises(CheckpointError, match="is not a model folder"):
+        tune(finetune_settings(), model=vocabulary)
+
+
+def test_cut_examples_are_counted(tune: Make, finetune_settings: Make) -> None:
+    """With eight tokens none of the eleven-word sentences fits."""
+    assert tune(finetune_settings(max_seq_length=8, epochs=1)).truncated_examples == 24

@@ -1,0 +1,86 @@
+"""Fine-tuning as a problem of the loop, and reading a model's answers."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from bertpipe.model import ModelShape, SequenceModel
+from bertpipe.tasks import Example, Finetuning, TaskData, TaskDescription, answer, encode, learn_task
+from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
+
+torch.set_num_threads(1)
+
+TOKENIZER = Tokenizer.build([*SPECIAL_TOKENS, *"abcdefghij"], lowercase=True)
+SHAPE = ModelShape(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=15)
+EXAMPLES = [
+    Example(id=str(n), texts=(" ".join("abcdefghij"[: 1 + (3 * n) % 10]),), target="xy"[n % 2], place="p")
+    for n in range(11)
+]
+
+
+def problem(*, batch_size: int = 4, seed: int = 0) -> Finetuning:
+    torch.manual_seed(0)
+    task = learn_task("t", TaskDescription(kind="classification"), EXAMPLES)
+    data = TaskData(encode(EXAMPLES, TOKENIZER, max_seq_length=16), task.targets(EXAMPLES))
+    return Finetuning(task, SequenceModel(SHAPE, outputs=2), data, data, batch_size, seed)
+
+
+def lengths(problem: Finetuning, step: int) -> list[int]:
+    """Return the lengths of an update's examples, by which they are told apart (but for one pair)."""
+    (batch,) = problem.micro_batches(step)
+    bounds = [*batch.tokens.starts.tolist(), batch.size_tokens]
+    return [end - start for start, end in pairwise(bounds)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 11, 32])
+def test_an_epoch_sees_every_example_once(batch_size: int) -> None:
+    """The last update of an epoch is smaller; the next epoch has another order."""
+    data = problem(batch_size=batch_size)
+    steps = data.steps_an_epoch
+    assert steps == -(-11 // batch_size)
+    epochs = [
+        [n for step in range(e * steps, (e + 1) * steps) for n in lengths(data, step)] for e in range(3)
+    ]
+    expected = sorted(data.training.features.lengths.tolist())
+    assert all(sorted(epoch) == expected for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+
+
+def test_the_order_is_a_function_of_seed_and_step() -> None:
+    """Asked again, in any order, an update has the same examples; another seed has others."""
+    one, two = problem(), problem()
+    first = {step: lengths(one, step) for step in (5, 0, 2)}
+    assert {step: lengths(two, step) for step in (0, 2, 5)} == first
+    assert [lengths(one, s) for s in range(3)] != [lengths(problem(seed=1), s) for s in range(3)]
+
+
+def test_targets_go_with_their_examples() -> None:
+    """Shuffling and sorting move texts and targets together."""
+    data = problem()
+    features, targets = data.training.features, data.training.targets
+    known = {
+        tuple(ids.tolist()): int(target) for ids, target in zip(features.input_ids, targets, strict=True)
+    }
+    batches = [data.micro_batches(step)[0] for step in range(3)] + list(data.validation_batches())
+    seen = 0
+    for batch in batches:
+        assert batch.counts == {"task": len(batch.targets)}
+        rows = torch.tensor_split(batch.tokens.input_ids, batch.tokens.starts[1:])
+        for row, target in zip(rows, batch.targets.tolist(), strict=True):
+            assert known[tuple(row.tolist())] == target
+            seen += 1
+    assert seen == 2 * 11
+
+
+def test_answers_stand_in_the_order_of_the_examples() -> None:
+    """Batches are made by length; each answer is still that of its own example, alone."""
+    data = problem()
+    features = data.validation.features
+    outputs = answer(data.model, features, batch_size=3, precision="fp32", device=torch.device("cpu"))
+    assert outputs.shape == (11, 2) and outputs.dtype == np.float32 and not data.model.training
+    for number in range(11):
+        with torch.inference_mode():
+            alone = data.model(features.batch(np.array([number])))[0]
+        assert torch.allclose(torch.from_numpy(outputs[number]), alone, rtol=0, atol=1e-6)

@@ -1,0 +1,123 @@
+"""Classification and regression: targets, loss, predictions, scores."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from transformers import BertConfig
+from transformers.loss.loss_utils import ForSequenceClassificationLoss
+
+from bertpipe.errors import TaskDataError
+from bertpipe.tasks import Example, Task, TaskDescription, learn_task, restore_task
+
+CLASSES = TaskDescription(kind="classification")
+NUMBERS = TaskDescription(kind="regression", target="score")
+
+
+def examples_of(*targets: Any) -> list[Example]:
+    return [
+        Example(id=str(n), texts=("t",), target=target, place=f"train.jsonl:{n + 1}")
+        for n, target in enumerate(targets)
+    ]
+
+
+def classifier() -> Task:
+    return learn_task("films", CLASSES, examples_of("good", "bad", "good", "awful"))
+
+
+def test_labels_are_known_by_name_in_sorted_order() -> None:
+    """Whatever order the examples have; whole numbers are names too."""
+    task = classifier()
+    assert task.labels == ("awful", "bad", "good") and task.outputs == 3
+    assert task.targets(examples_of("good", "awful")).tolist() == [2, 0]
+    numbered = learn_task("films", CLASSES, examples_of(1, 0, 1))
+    assert numbered.labels == ("0", "1") and numbered.targets(examples_of(1)).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("fine", r"train\.jsonl:1: unknown label 'fine', the model knows awful, bad, good"),
+        (None, r"train\.jsonl:1: no label in the field 'label'"),
+        ("", r"train\.jsonl:1: no label in the field 'label'"),
+        (1.5, r"train\.jsonl:1: 'label' is no label: 1\.5"),
+        (["good"], r"train\.jsonl:1: 'label' is no label"),
+        ("a\tb", r"train\.jsonl:1: 'label' is no label: 'a\\tb'"),
+        ("a\nb", r"train\.jsonl:1: 'label' is no label: 'a\\nb'"),
+    ],
+)
+def test_a_label_that_cannot_be_scored_is_told(target: Any, message: str) -> None:
+    """By its place, with what the model knows; a tab would break the confusion table."""
+    with pytest.raises(TaskDataError, match=message):
+        classifier().targets(examples_of(target))
+
+
+def test_one_class_is_no_classification() -> None:
+    """There would be nothing to learn."""
+    with pytest.raises(TaskDataError, match="all 2 training examples of films have the label 'good'"):
+        learn_task("films", CLASSES, examples_of("good", "good"))
+
+
+@pytest.mark.parametrize("target", ["5", None, True, float("nan"), float("inf"), 10**400, 1e39])
+def test_what_is_no_number_is_told(target: Any) -> None:
+    """Text, booleans, and numbers that float32 does not hold."""
+    with pytest.raises(TaskDataError, match=r"train\.jsonl:2: 'score' must be a finite number, found"):
+        learn_task("things", NUMBERS, examples_of(1.0, target))
+
+
+def test_one_value_is_no_regression() -> None:
+    """There would be nothing to learn."""
+    with pytest.raises(TaskDataError, match="all 2 training examples of things have the value 3"):
+        learn_task("things", NUMBERS, examples_of(3, 3.0))
+
+
+@pytest.mark.parametrize(("description", "targets"), [(CLASSES, ("a", "b", "a")), (NUMBERS, (0.5, 2, -1))])
+def test_the_loss_is_that_of_transformers(description: TaskDescription, targets: tuple[Any, ...]) -> None:
+    """The sum over the examples is three times the mean that Hugging Face's loss gives."""
+    task = learn_task("x", description, examples_of(*targets))
+    torch.manual_seed(0)
+    outputs, gold = torch.randn(3, task.outputs), torch.from_numpy(task.targets(examples_of(*targets)))
+    config = BertConfig(num_labels=task.outputs, problem_type=task.problem_type)
+    expected = ForSequenceClassificationLoss(gold, outputs, config)
+    term = task.term(outputs, gold)
+    assert float(term.loss) == pytest.approx(3 * float(expected), rel=1e-6)
+    if term.correct is not None:
+        assert int(term.correct) == int((outputs.argmax(1) == gold).sum())
+
+
+@given(arrays.arrays(np.float32, (4, 3), elements=st.floats(-200, 200, width=32)))
+def test_probabilities_are_a_distribution(outputs: np.ndarray[Any, Any]) -> None:
+    """They sum to 1 within rounding, by label, and the prediction is the most probable."""
+    for row, prediction in zip(outputs, classifier().predictions(outputs), strict=True):
+        probabilities = prediction["probabilities"]
+        assert list(probabilities) == ["awful", "bad", "good"]
+        assert sum(probabilities.values()) == pytest.approx(1, abs=2e-6)
+        assert prediction["prediction"] == ("awful", "bad", "good")[int(row.argmax())]
+
+
+def test_scores_by_hand() -> None:
+    """Two of four right; the most frequent label is half of the gold ones."""
+    task = restore_task("films", CLASSES, ("bad", "good"))
+    gold = examples_of("bad", "bad", "good", "good")
+    judgement = task.judge(gold, [{"prediction": p} for p in ("bad", "good", "good", "bad")], split="test")
+    assert judgement.report.scores["accuracy"] == 0.5 and judgement.report.primary == "accuracy"
+    assert judgement.report.signature().startswith("films|accuracy=50.0|")
+    assert "|split:test|n:4|labels:bad,good|" in judgement.report.signature()
+    assert judgement.baseline == {"majority_accuracy": 0.5} and not judgement.constant_prediction
+    assert task.judge(gold, [{"prediction": "bad"}] * 4, split="dev").constant_prediction
+
+
+def test_regression_by_hand() -> None:
+    """Predictions twice the gold values: correlation 1, mean squared error (1 + 4 + 9) / 3."""
+    task = restore_task("things", NUMBERS, ())
+    judgement = task.judge(
+        examples_of(1, 2, 3), task.predictions(np.array([[2], [4], [6]], np.float32)), split="dev"
+    )
+    assert judgement.report.scores == pytest.approx(
+        {"pearson": 1.0, "spearman": 1.0, "mean_squared_error": 14 / 3}
+    )
+    assert judgement.baseline["mean_squared_error_of_the_mean"] == pytest.approx(2 / 3)

@@ -1,0 +1,45 @@
+"""Where tensors are computed."""
+
+import pytest
+import torch
+
+from bertpipe.configs import RuntimeConfig
+from bertpipe.errors import ConfigError
+from bertpipe.progress import Silent
+from bertpipe.training import autocast, prepare_device
+
+
+class Recorder(Silent):
+    """Keeps the facts of a run."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, float | str] = {}
+
+    def record(self, **facts: float | str) -> None:
+        self.facts.update(facts)
+
+
+def test_threads_and_device_are_set_and_recorded() -> None:
+    """Bits depend on both, so the run log must tell them."""
+    recorder = Recorder()
+    device = prepare_device(RuntimeConfig(threads=1, device="cpu"), recorder)
+    assert device == torch.device("cpu") and torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    assert recorder.facts == {"device": "cpu", "threads": 1, "torch": torch.__version__}
+
+
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "cpu:x"])
+def test_a_device_that_is_not_there_is_named(name: str) -> None:
+    """One line with the value, not torch's traceback."""
+    with pytest.raises(ConfigError, match=f"runtime.device = '{name}'") as caught:
+        prepare_device(RuntimeConfig(threads=1, device=name), Silent())
+    assert "\n" not in caught.value.message
+
+
+def test_bf16_computes_in_half_and_fp32_does_not() -> None:
+    """A product of float32 matrices is bfloat16 within the context only."""
+    matrix = torch.ones(2, 2)
+    with autocast("bf16", torch.device("cpu")):
+        assert (matrix @ matrix).dtype == torch.bfloat16
+    with autocast("fp32", torch.device("cpu")):
+        assert (matrix @ matrix).dtype == torch.float32
