@@ -44,27 +44,28 @@ def read_records(path: Path) -> Iterator[Record]:
     Raises:
         TaskDataError: a line is not UTF-8, no JSON object, or holds what is no Unicode text.
     """
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            place = f"{path}:{number}"
-            if not raw.strip():
-                continue
-            try:
-                values = json.loads(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
-            except UnicodeDecodeError:
-                raise TaskDataError(
-                    f"{place}: not valid UTF-8", hint="convert it, for example with iconv -t utf-8"
-                ) from None
-            except (ValueError, RecursionError) as error:
-                raise TaskDataError(f"{place}: not valid JSON: {error}") from None
-            if not isinstance(values, dict):
-                raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
-            if not _is_unicode(values):
-                raise TaskDataError(
-                    f"{place}: holds half of a surrogate pair (\\ud800 to \\udfff)",
-                    hint="write the character whole, or leave it out",
-                )
-            yield Record(values, place)
+    for number, raw in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if raw.strip():
+            yield Record(_parse(raw, place=f"{path}:{number}", first=number == 1), f"{path}:{number}")
+
+
+def _parse(raw: bytes, *, place: str, first: bool) -> dict[str, Any]:
+    try:
+        values = json.loads(raw.decode("utf-8-sig" if first else "utf-8"))
+    except UnicodeDecodeError:
+        raise TaskDataError(
+            f"{place}: not valid UTF-8", hint="convert it, for example with iconv -t utf-8"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise TaskDataError(f"{place}: not valid JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
+    if not _is_unicode(values):
+        raise TaskDataError(
+            f"{place}: holds half of a surrogate pair (\\ud800 to \\udfff)",
+            hint="write the character whole, or leave it out",
+        )
+    return values
 
 
 def _is_unicode(values: Mapping[str, Any]) -> bool:

@@ -17,10 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bertpipe.artifacts import open_artifact
-from bertpipe.corpus import sample_sources
-from bertpipe.stages.sample_sources import ARTICLES, SNIPPETS, Snippet, Source, explain_failure, fetch
 from bertpipe.errors import ArtifactError, ResourceError
-from bertpipe.stages import samples
+from bertpipe.stages import sample_sources, samples
+from bertpipe.stages.sample_sources import ARTICLES, SNIPPETS, Snippet, Source, explain_failure, fetch
 from bertpipe.stages.samples import SamplesConfig, SamplesSettings, folded, labelled, split_of
 
 SETTINGS = SamplesSettings(samples=SamplesConfig())
