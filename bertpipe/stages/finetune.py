@@ -13,7 +13,7 @@ from bertpipe.artifacts import check_replaceable, input_hash, work_folder, write
 from bertpipe.checkpoints import SavedModel, load_weights, open_model, write_model
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.errors import ConfigError
-from bertpipe.model import SequenceModel
+from bertpipe.model import ModelShape, SequenceModel
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     Example,
@@ -60,6 +60,9 @@ class FinetuneConfig(OptimizerConfig):
     )
     initialization: Literal["pretrained", "random"] = Field(
         "pretrained", description="random: the model's shape and vocabulary, but not its weights."
+    )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="Dropout of all layers; unset: as in pre-training."
     )
     precision: Precision = Field("fp32", description="Of the forward and backward pass.")
     seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
@@ -160,7 +163,7 @@ def run(
             write_model(
                 output.folder,
                 problem.model,
-                shape=saved.shape,
+                shape=problem.model.encoder.shape,
                 architecture=ARCHITECTURE,
                 tokenizer=saved.tokenizer(),
                 labels=task.labels,
@@ -205,7 +208,7 @@ def _problem(
             hint="use a smaller one",
         )
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = SequenceModel(saved.shape, outputs=task.outputs)
+    network = SequenceModel(_with_dropout(saved.shape, config.dropout), outputs=task.outputs)
     if config.initialization == "pretrained":
         load_weights(network, saved, architecture=ARCHITECTURE, new=_new_parts(saved))
     tokenizer = saved.tokenizer()
@@ -223,6 +226,12 @@ def _problem(
         batch_size=config.batch_size,
         seed=config.seed,
     )
+
+
+def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:
+    if dropout is None:
+        return shape
+    return shape.model_copy(update={"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})
 
 
 def _new_parts(saved: SavedModel) -> tuple[str, ...]:

@@ -44,6 +44,9 @@ class SamplesConfig(Settings):
     """How the labelled snippets are divided."""
 
     dev_percent: int = Field(10, ge=1, le=45, description="Share of the texts to choose settings on, in %.")
+    articles: int | None = Field(
+        None, ge=1, description="Take so many of the news articles, the first ones; unset: all."
+    )
     test_percent: int = Field(10, ge=1, le=45, description="Share of the texts to judge on, in %.")
 
 
@@ -126,7 +129,7 @@ def run(
         articles = read_articles(articles_file)
         tables = {name: read_snippets(snippets_file, name) for name in TABLES}
     held_out = held_out_texts(tables, config)
-    corpora = {"news": [[article] for article in articles]}
+    corpora = {"news": [[article] for article in articles[: config.articles]]}
     corpora |= {name: documents_of(snippets) for name, snippets in tables.items()}
     corpora = {name: keep(documents, held_out) for name, documents in sorted(corpora.items())}
     tasks = {name: labelled(tables[name], name, config) for name in TASKS}
