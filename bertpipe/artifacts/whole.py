@@ -8,7 +8,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,35 +35,37 @@ class Output:
     notes: list[str] = field(default_factory=list)
 
 
-def check_replaceable(out: Path) -> None:
-    """Refuse to overwrite what is not ours.
+def check_replaceable(out: Path, *, stage: str, inputs: Sequence[Path] = ()) -> None:
+    """Refuse to overwrite what the stage has not made, or to write into what it reads.
 
     Raises:
-        ArtifactError: ``out`` exists and is neither empty nor one of our outputs, or no folder
-            of that name can be made.
+        ArtifactError: ``out`` exists and is neither empty nor an output of ``stage``, no folder of
+            that name can be made, or it lies inside one of ``inputs``.
     """
+    for source in inputs:
+        if out.resolve().is_relative_to(source.resolve()):
+            raise ArtifactError(
+                f"{out} lies inside {source}, which is read",
+                hint="name an --out elsewhere: the next run would read it as input",
+            )
     if out.name in ("", ".."):
         raise ArtifactError(f"{out} cannot be replaced as a whole", hint="name a folder inside it with --out")
     above = next(folder for folder in out.absolute().parents if os.path.lexists(folder))
     if not above.is_dir():
         raise ArtifactError(f"{out} cannot be made: {above} is not a folder", hint="name another --out")
-    if not os.path.lexists(out) or _is_ours(out):
+    if not os.path.lexists(out) or _is_empty(out):
         return
-    raise ArtifactError(
-        f"{out} exists and is not an output of bertpipe",
-        hint="name another --out, or move it away",
-    )
-
-
-def _is_ours(out: Path) -> bool:
-    """Return whether ``out`` is an empty folder or has a manifest of ours, not just one of that name."""
-    if out.is_dir() and not any(out.iterdir()):
-        return True
     try:
-        read_manifest(out)
+        made_by = read_manifest(out).stage  # any file may be called manifest.json
     except ArtifactError:
-        return False
-    return True
+        made_by = None
+    if made_by != stage:
+        whose = "is not an output of bertpipe" if made_by is None else f"was written by {made_by!r}"
+        raise ArtifactError(f"{out} exists and {whose}", hint="name another --out, or move it away")
+
+
+def _is_empty(out: Path) -> bool:
+    return out.is_dir() and not any(out.iterdir())
 
 
 @contextmanager
@@ -79,10 +81,10 @@ def written_whole(
         inputs: a content hash for each input, by name.
 
     Raises:
-        ArtifactError: ``out`` exists and is not ours.
+        ArtifactError: ``out`` exists and is no output of ``stage``.
         BusyError: another process is writing the same output.
     """
-    check_replaceable(out)
+    check_replaceable(out, stage=stage)
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
     partial.mkdir(exist_ok=True)

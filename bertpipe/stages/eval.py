@@ -106,7 +106,7 @@ def run(
         progress: told the device.
     """
     progress = progress or Silent()
-    check_replaceable(out)
+    check_replaceable(out, stage="eval", inputs=[model, data])
     config = settings.eval
     description = describe(task_name, settings.tasks)
     saved = open_model(model)

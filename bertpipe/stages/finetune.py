@@ -115,7 +115,7 @@ def run(
         progress: told every update.
     """
     progress = progress or Silent()
-    check_replaceable(out)
+    check_replaceable(out, stage="finetune", inputs=[model, data])
     config, runtime = settings.finetune, settings.runtime
     description = describe(task_name, settings.tasks)
     saved = open_model(model)

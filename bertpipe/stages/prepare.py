@@ -140,7 +140,7 @@ def run(
         ArtifactError: ``vocab`` is no tokenizer, or ``out`` exists and is not ours.
         ResourceError: a worker was killed.
     """
-    check_replaceable(out)
+    check_replaceable(out, stage="prepare", inputs=[*corpus, vocab])
     files = find_files(corpus)
     before = _state(files)
     tokenizer = Tokenizer.load(vocab)

@@ -108,7 +108,7 @@ def run(
         progress: told every update.
     """
     progress = progress or Silent()
-    check_replaceable(out)
+    check_replaceable(out, stage="pretrain", inputs=[shards, *([init] if init else [])])
     start = open_model(init) if init else None
     inputs = {"shards": input_hash(shards)} | ({"init": start.content_hash} if start else {})
     config, runtime = settings.pretrain, settings.runtime

@@ -122,7 +122,7 @@ def run(
         ArtifactError: a file is not the pinned one, or ``out`` is not ours.
     """
     config, progress = settings.samples, progress or Silent()
-    check_replaceable(out)
+    check_replaceable(out, stage="samples")
     with tempfile.TemporaryDirectory() as folder:
         with progress.phase("fetch samples", total=None, unit="files"):
             articles_file, snippets_file = fetch(sources, Path(folder))

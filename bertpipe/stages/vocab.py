@@ -122,7 +122,7 @@ def run(
     """
     progress = progress or Silent()
     config = settings.vocab
-    check_replaceable(out)
+    check_replaceable(out, stage="vocab", inputs=corpus)
     files = find_files(corpus)
     text = _count(files, settings, progress)
     words = count_words(text.pieces, lowercase=config.lowercase)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertpipe import randomness
+from bertpipe.errors import TrainingDivergedError
 from bertpipe.model import SequenceModel, TokenBatch
 from bertpipe.tasks.features import Features
 from bertpipe.tasks.task import Task
@@ -100,11 +101,19 @@ def batches_by_length(features: Features, *, batch_size: int) -> Iterator[NDArra
 def answer(
     model: SequenceModel, features: Features, *, batch_size: int, precision: Precision, device: torch.device
 ) -> NDArray[np.float32]:
-    """Return the model's outputs, float32 ``[N, C]``, in the order of the examples."""
+    """Return the model's outputs, float32 ``[N, C]``, in the order of the examples.
+
+    Raises:
+        TrainingDivergedError: an output is not finite.
+    """
     model.to(device).eval()
     outputs = np.zeros((len(features.lengths), model.head.dense.out_features), dtype=np.float32)
     for numbers in batches_by_length(features, batch_size=batch_size):
         with autocast(precision, device):
             given = model(features.batch(numbers).to(device))
         outputs[numbers] = given.float().cpu().numpy()
+    if not np.isfinite(outputs).all():
+        raise TrainingDivergedError(
+            "the model gives outputs that are not finite", hint="its training has diverged: train it again"
+        )
     return outputs

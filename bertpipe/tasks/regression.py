@@ -79,7 +79,7 @@ class Regression:
         mean = np.full(len(gold), gold.mean(dtype=np.float64))
         return Judgement(
             report=report,
-            baseline={"mean_squared_error_of_the_mean": regression.mean_squared_error(gold, mean)},
+            baseline={"mean_squared_error": regression.mean_squared_error(gold, mean)},
             constant_prediction=regression.is_constant(predicted),
         )
 

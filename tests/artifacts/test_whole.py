@@ -97,7 +97,7 @@ def test_a_failing_rename_keeps_the_old_output(tmp_path: Path) -> None:
 def test_an_old_output_is_replaced_as_a_whole(tmp_path: Path) -> None:
     """No file of the old output is left in the new one."""
     out = tmp_path / "out"
-    with written_whole(out, stage="prepare", settings={}, inputs={}) as output:
+    with written_whole(out, stage="vocab", settings={}, inputs={}) as output:
         (output.folder / "old-file").touch()
     write(out)
     assert names(out) == ["file", "manifest.json"]
@@ -150,7 +150,7 @@ def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     """A folder made for the output beforehand is no obstacle."""
     out = tmp_path / "out"
     out.mkdir()
-    check_replaceable(out)
+    check_replaceable(out, stage="vocab")
     write(out)
     assert (out / "file").read_text() == "new"
 
@@ -196,3 +196,23 @@ def test_a_folder_that_went_away_before_it_was_locked_is_busy(
     with pytest.raises(BusyError):
         write(out)
     assert names(out) == ["precious"]
+
+
+def test_the_output_of_another_stage_is_refused(tmp_path: Path) -> None:
+    """A wrong --out does not replace a model by a vocabulary."""
+    out = tmp_path / "out"
+    write(out)
+    with (
+        pytest.raises(ArtifactError, match="was written by 'vocab'"),
+        written_whole(out, stage="pretrain", settings={}, inputs={}),
+    ):
+        pass
+    assert (out / "file").read_text() == "new"
+
+
+def test_an_output_inside_an_input_is_refused(tmp_path: Path) -> None:
+    """A corpus folder that holds the vocabulary would hold other text on the next run."""
+    corpus = tmp_path / "corpus"
+    with pytest.raises(ArtifactError, match="lies inside"):
+        check_replaceable(corpus / "vocab", stage="vocab", inputs=[tmp_path / "other", corpus])
+    check_replaceable(tmp_path / "corpus-vocab", stage="vocab", inputs=[corpus])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from bertpipe.errors import TrainingDivergedError
 from bertpipe.model import ModelShape, SequenceModel
 from bertpipe.tasks import Example, Finetuning, TaskData, TaskDescription, answer, encode, learn_task
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
@@ -84,3 +85,13 @@ def test_answers_stand_in_the_order_of_the_examples() -> None:
         with torch.inference_mode():
             alone = data.model(features.batch(np.array([number])))[0]
         assert torch.allclose(torch.from_numpy(outputs[number]), alone, rtol=0, atol=1e-6)
+
+
+def test_outputs_that_are_not_finite_are_an_error() -> None:
+    """A model whose weights are NaN gives no predictions, rather than NaN in a file."""
+    data = problem()
+    torch.nn.init.constant_(data.model.head.dense.weight, float("nan"))
+    with pytest.raises(TrainingDivergedError, match="not finite"):
+        answer(
+            data.model, data.validation.features, batch_size=4, precision="fp32", device=torch.device("cpu")
+        )
