@@ -237,6 +237,7 @@ def explain_failure(output: str) -> BertpipeError:
         )
     connection = re.findall(r"connection broken by '(.*)': /|Could not fetch URL \S+ (.*)", output)
     reason = "".join(connection[-1]) if connection else (errors or lines or ["no output"])[0]
+    reason = re.sub(r"<\S+ object at \w+>: ", "", reason)  # older pip prints its own objects
     return ResourceError(
         f"pip cannot fetch the samples: {reason}",
         hint="check the network and pip's settings (pip config list), or name your own text "

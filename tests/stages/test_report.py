@@ -1,6 +1,7 @@
 """The report on small outputs made by hand, in the formats that the stages write."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -251,5 +252,6 @@ def test_a_model_without_curves_is_told(project: Project) -> None:
 
 def test_the_output_of_another_stage_is_refused(project: Project) -> None:
     """A shards folder in place of the vocabulary is told apart."""
+    shutil.rmtree(project.folder / "vocab")
     write_output(project.folder / "vocab", "prepare", {"statistics.json": {}})
     fails(project, "was written by 'prepare', not by 'vocab'")
