@@ -41,8 +41,9 @@ def set_params(project: Path, overlay: Mapping[str, Any]) -> None:
 
 
 def environment(project: Path) -> dict[str, str]:
-    """Let the clone's own code run, whichever copy is installed."""
-    return {**os.environ, "PYTHONPATH": str(project), "DVC_NO_ANALYTICS": "1"}
+    """Let the clone's own code run, whichever copy is installed, and keep its progress in the clone."""
+    inherited = {name: value for name, value in os.environ.items() if name != "BERTPIPE_WORK"}
+    return {**inherited, "PYTHONPATH": str(project), "DVC_NO_ANALYTICS": "1"}
 
 
 def dvc(project: Path, *arguments: str) -> str:
