@@ -5,11 +5,12 @@ that DVC uses (YAML 1.2, where ``1e-4`` is a number), so both read the same valu
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -51,7 +52,13 @@ class Settings(BaseModel):
 class RuntimeConfig(Settings):
     """What does not change a result: never tracked by DVC, never part of a fingerprint."""
 
-    workers: int | None = Field(None, ge=1, description="Processes for data stages; unset: one a core.")
+    workers: int | None = Field(None, ge=1, description="Processes of the local executor; unset: one a core.")
+    executor: Literal["local", "dask"] | None = Field(
+        None,
+        description="Where data stages work: in processes of this machine, or in the workers of a Dask "
+        "scheduler; unset: dask where a scheduler is named.",
+    )
+    scheduler: str | None = Field(None, description="Address of the Dask scheduler, such as tcp://host:8786.")
     threads: int | None = Field(None, ge=1, description="Threads for tensor work; unset: one a core.")
     device: str | None = Field(None, description="Torch device; unset: cuda where there is one, else cpu.")
     log_interval: int = Field(50, ge=1, description="Steps between two progress lines.")
@@ -59,6 +66,19 @@ class RuntimeConfig(Settings):
     old_progress: Literal["refuse", "continue", "restart"] = Field(
         "refuse", description="What to do with progress that another version of the code has made."
     )
+
+    @field_validator("scheduler")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"(tcp|tls)://.+:\d+", address):
+            raise ValueError("expected an address such as tcp://host:8786")
+        return address
+
+    @model_validator(mode="after")
+    def _has_scheduler(self) -> Self:
+        if self.executor == "dask" and self.scheduler is None:
+            raise ValueError("executor = dask needs scheduler, the address of a Dask scheduler")
+        return self
 
 
 S = TypeVar("S", bound=Settings)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 Bits = NDArray[np.uint64]
 
 _DRAWS_AT_ONCE = 256
+_GOLDEN = 0x9E3779B97F4A7C15
+_ALL = 2**64 - 1
 
 
 def key(seed: int, *purpose: str | int) -> int:
@@ -72,15 +74,45 @@ def hashed(key: int, *positions: NDArray[np.integer]) -> Bits:
     return _mix(mixed ^ np.uint64(key >> 64))
 
 
+class Draws:
+    """Random bits for many rows at once: a function of the row's state and a number for the purpose.
+
+    This is splitmix64, a generator for each row, of which any output can be had without those
+    before it (Steele, Lea and Flood 2014, section 3).
+    """
+
+    def __init__(self, states: Bits) -> None:
+        """Take the state of each row, such as from ``hashed``, uint64 ``[N]``."""
+        self._states = states
+
+    def bits(self, number: int) -> Bits:
+        """Return 64 random bits for each row, uint64 ``[N]``; another number, other bits."""
+        return _mix(self._states + np.uint64(number * _GOLDEN & _ALL))
+
+    def of(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "Draws":
+        """Return the draws of some of the rows."""
+        return Draws(self._states[rows])
+
+    def fork(self, number: int) -> "Draws":
+        """Return draws that have numbers of their own."""
+        return Draws(self.bits(number))
+
+
 def uniform(bits: Bits) -> NDArray[np.float64]:
     """Turn random bits into floats in ``[0, 1)``."""
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def below(bits: Bits, bound: int) -> NDArray[np.int64]:
-    """Turn random bits into integers in ``[0, bound)``, for bounds of at most ``2**32``."""
-    assert 0 < bound <= 2**32
-    return (((bits >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)).astype(np.int64)
+def below(bits: Bits, bound: int | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Turn random bits into integers in ``[0, bound)``.
+
+    Args:
+        bits: uint64 ``[N]``.
+        bound: at least 1 and at most ``2**32``, for all or for each, int64 ``[N]``.
+    """
+    bounds = np.asarray(bound)
+    assert bounds.min(initial=1) > 0 and bounds.max(initial=1) <= 2**32
+    return (((bits >> np.uint64(32)) * bounds.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
 
 def permuted(indices: NDArray[np.int64], *, size: int, key: int) -> NDArray[np.int64]:
@@ -115,7 +147,7 @@ def permuted(indices: NDArray[np.int64], *, size: int, key: int) -> NDArray[np.i
 def _mix(bits: Bits) -> Bits:
     """Spread every input bit over the word (the finalizer of splitmix64)."""
     with np.errstate(over="ignore"):
-        bits = bits + np.uint64(0x9E3779B97F4A7C15)
+        bits = bits + np.uint64(_GOLDEN)
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return bits ^ (bits >> np.uint64(31))

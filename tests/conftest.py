@@ -1,8 +1,16 @@
 """Every test stands alone: no DVC around it, and side files in a folder of its own."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
+DATA = Path(os.environ.get("BERTPIPE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +20,11 @@ def own_side_files(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.setenv("BERTPIPE_WORK", str(folder))
     monkeypatch.delenv("DVC_STAGE", raising=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder of real data sets, or skip the test."""
+    if not DATA.is_dir():
+        pytest.skip(f"no data at {DATA}: set BERTPIPE_DATA")
+    return DATA

@@ -93,26 +93,36 @@ def written_whole(
         _lock(handle, partial, out)
         _clear(partial)
         try:
-            output = Output(partial)
-            yield output
-            manifest = Manifest(
-                stage=stage,
-                settings=dict(settings),
-                inputs=dict(inputs),
-                counts=output.counts,
-                notes=output.notes,
-                files=index_files(partial),
-            )
-            write_json(partial / MANIFEST, manifest.model_dump())
-            sync_folder(partial)
-            replace_folder(partial, out)
-        except BaseException as error:
+            with full_disk_named(out):
+                output = Output(partial)
+                yield output
+                manifest = Manifest(
+                    stage=stage,
+                    settings=dict(settings),
+                    inputs=dict(inputs),
+                    counts=output.counts,
+                    notes=output.notes,
+                    files=index_files(partial),
+                )
+                write_json(partial / MANIFEST, manifest.model_dump())
+                sync_folder(partial)
+                replace_folder(partial, out)
+        except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno in _NO_SPACE and error.filename is None:
-                error.filename = str(out)  # a failed write does not say where
             raise
     finally:
         os.close(handle)
+
+
+@contextmanager
+def full_disk_named(path: Path) -> Iterator[None]:
+    """Let the error of a write that found no room say where: by itself it does not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def replace_folder(source: Path, target: Path) -> None:
@@ -129,6 +139,18 @@ def replace_folder(source: Path, target: Path) -> None:
         raise
     shutil.rmtree(old, ignore_errors=True)
     _sync(target.parent)
+
+
+def link_folder(source: Path, target: Path) -> None:
+    """Make ``target`` a folder of the same files, without a copy of them where that is possible."""
+    shutil.copytree(source, target, copy_function=_link)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one that knows no links
+        shutil.copyfile(source, target)
 
 
 def sync_folder(folder: Path) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from bertpipe.artifacts.code import source_hash
 from bertpipe.artifacts.manifest import hash_json, write_json
+from bertpipe.artifacts.whole import full_disk_named
 from bertpipe.errors import ArtifactError, BusyError
 
 # A command that has lost its dvc process stops within seconds (see cli/under_dvc.py); the one
@@ -74,7 +75,8 @@ def work_folder(
     path.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f"{fingerprint}.lock"), what=path):
         notes = _compare_code(path, source_hash(code), old_progress)
-        yield WorkFolder(path, notes)
+        with full_disk_named(path):
+            yield WorkFolder(path, notes)
         shutil.rmtree(path)
 
 

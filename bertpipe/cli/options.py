@@ -19,6 +19,9 @@ S = TypeVar("S", bound="Settings")
 
 FOLDER = click.Path(path_type=Path)
 
+# Options that are short for --set runtime.NAME.
+_RUNTIME = ("workers", "executor", "scheduler")
+
 
 @dataclass
 class StageCall:
@@ -76,9 +79,10 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             from bertpipe.configs import Params
 
             started = time.monotonic()
-            workers = rest.pop("workers", None)
-            if workers is not None:
-                overrides = (*overrides, f"runtime.workers={workers}")
+            for setting in _RUNTIME:
+                value = rest.pop(setting, None)
+                if value is not None:
+                    overrides = (*overrides, f"runtime.{setting}={value}")
             loaded = Params.load(params, overrides)
             with open_display(quiet=quiet) as shown:
                 call = StageCall(name, out, loaded, shown, as_json, started)
@@ -90,15 +94,27 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 
 
 def workers(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--workers``, short for ``--set runtime.workers``."""
-    option = click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core.")
-    return option(command)
+    """Add ``--workers``, ``--executor`` and ``--scheduler``, each short for ``--set runtime.NAME``."""
+    number = click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core.")
+    executor = click.option(
+        "--executor",
+        type=click.Choice(["local", "dask"]),
+        help="Processes of this machine, or workers of a Dask scheduler; default: dask with --scheduler.",
+    )
+    scheduler = click.option(
+        "--scheduler", metavar="ADDRESS", help="Of the Dask scheduler, such as tcp://host:8786."
+    )
+    return number(executor(scheduler(command)))
 
 
 def corpus(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--corpus``."""
     option = click.option(
-        "--corpus", type=FOLDER, multiple=True, required=True, help="Text file or folder; repeatable."
+        "--corpus",
+        metavar="PATH",
+        multiple=True,
+        required=True,
+        help="Text file or folder, pattern ('text/*.txt'), list of these (@list.txt) or URL; repeatable.",
     )
     return option(command)
 

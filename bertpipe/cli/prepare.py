@@ -12,7 +12,7 @@ from bertpipe.cli import options
 @click.option("--vocab", type=options.FOLDER, required=True, help="Tokenizer folder, as of 'bertpipe vocab'.")
 @options.workers
 @options.stage("prepare")
-def prepare(corpus: tuple[Path, ...], vocab: Path, stage: options.StageCall) -> None:
+def prepare(corpus: tuple[str, ...], vocab: Path, stage: options.StageCall) -> None:
     """Turn text into shards of pre-training instances."""
     from bertpipe.stages import prepare as prepare_stage
 

@@ -1,7 +1,5 @@
 """``bertpipe vocab``."""
 
-from pathlib import Path
-
 import click
 
 from bertpipe.cli import options
@@ -11,7 +9,7 @@ from bertpipe.cli import options
 @options.corpus
 @options.workers
 @options.stage("vocab")
-def vocab(corpus: tuple[Path, ...], stage: options.StageCall) -> None:
+def vocab(corpus: tuple[str, ...], stage: options.StageCall) -> None:
     """Build a subword vocabulary from text."""
     from bertpipe.stages import vocab as vocab_stage
 

@@ -1,12 +1,10 @@
 """The corpus as token ids, on disk while instances are made from it.
 
-Workers encode a few documents at a time; what comes back is appended to three flat files, which
-later phases map into memory. So memory does not grow with the corpus, and any place of any
-document is one look-up away for random next segments.
+Workers encode a few documents at a time; what comes back is appended to flat files, which later
+phases map into memory. So memory does not grow with the corpus, and any place of any document is
+one look-up away for random next segments.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,16 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertpipe import randomness
-from bertpipe.corpus import Chunk, CorpusConfig, Document, split_document
+from bertpipe.artifacts import GrowingFiles
+from bertpipe.corpus import CorpusConfig, Document, Part, split_document
+from bertpipe.corpus.cleaning import Keep, kept
 from bertpipe.errors import ArtifactError
 from bertpipe.instances.format import id_dtype
 from bertpipe.vocab import Tokenizer
+from bertpipe.vocab.encoding import Encoder
 
-_IDS, _SENTENCES, _DOCUMENTS = "ids.bin", "sentences.bin", "documents.bin"
+_IDS, _SENTENCES, _DOCUMENTS, _DRAWS = "ids.bin", "sentences.bin", "documents.bin", "draws.bin"
+ENCODED_FILES = (_IDS, _SENTENCES, _DOCUMENTS, _DRAWS)
 
 
 @dataclass(frozen=True)
-class EncodedChunk:
+class EncodedPart:
     """Some documents, encoded.
 
     Attributes:
@@ -36,6 +38,7 @@ class EncodedChunk:
         sentences: number of sentences before long ones were cut.
         cut_sentences: number of those that were cut.
         unknown: number of ``[UNK]``.
+        replaced: number of invalid UTF-8 sequences that became U+FFFD.
         read_bytes: stored bytes that the documents were read from.
     """
 
@@ -46,27 +49,38 @@ class EncodedChunk:
     sentences: int
     cut_sentences: int
     unknown: int
+    replaced: int
     read_bytes: int
 
 
-def encode_chunk(
-    chunk: Chunk, *, vocab: Path, corpus_config: CorpusConfig, max_tokens: int, seed: int
-) -> EncodedChunk:
-    """Split documents into sentences and encode them: what a worker does.
+def encode_part(
+    item: tuple[Part, Keep],
+    *,
+    vocab: Path,
+    corpus_config: CorpusConfig,
+    max_tokens: int,
+    seed: int,
+) -> EncodedPart:
+    """Read documents, split them into sentences and encode these: what a worker does.
 
     Args:
-        chunk: the paragraphs of some documents.
+        item: some documents, and which of them stay after cleaning; none: all.
         vocab: tokenizer folder.
-        corpus_config: how paragraphs become sentences.
+        corpus_config: how text becomes documents, and these become sentences.
         max_tokens: longer sentences are cut.
         seed: of ``draws``.
 
     Raises:
+        CorpusError: the text cannot be read.
         ArtifactError: the tokenizer's ids have gaps.
     """
-    tokenizer = _tokenizer(vocab)
-    documents = [split_document(paragraphs, corpus_config) for paragraphs in chunk.documents]
-    encoded = tokenizer.encode([sentence for document in documents for sentence in document])
+    part, keep = item
+    encoder = _encoder(vocab)
+    tokenizer = encoder.tokenizer
+    parsed = part.parse(corpus_config)
+    texts = parsed.documents if keep is None else kept(parsed.documents, keep)
+    documents = [split_document(paragraphs, corpus_config) for paragraphs in texts]
+    encoded = encoder.encode([sentence for document in documents for sentence in document])
     if encoded.ids.max(initial=0) >= tokenizer.vocab_size:
         raise ArtifactError(
             f"{vocab}: token id {encoded.ids.max()} in a vocabulary of {tokenizer.vocab_size}",
@@ -74,7 +88,7 @@ def encode_chunk(
         )
     spans = spans_of(encoded.lengths, max_tokens=max_tokens)
     document_of = np.repeat(np.arange(len(documents)), [len(document) for document in documents])
-    return EncodedChunk(
+    return EncodedPart(
         ids=encoded.ids.astype(id_dtype(tokenizer.vocab_size)),
         sentence_lengths=cut_evenly(encoded.lengths, spans),
         sentence_counts=np.bincount(document_of, weights=spans, minlength=len(documents)).astype(np.int64),
@@ -82,7 +96,8 @@ def encode_chunk(
         sentences=len(encoded.lengths),
         cut_sentences=int((spans > 1).sum()),
         unknown=int((encoded.ids == tokenizer.unk_id).sum()),
-        read_bytes=chunk.read_bytes,
+        replaced=parsed.replaced,
+        read_bytes=part.read_bytes,
     )
 
 
@@ -104,6 +119,24 @@ def cut_evenly(lengths: NDArray[np.int64], spans: NDArray[np.int64]) -> NDArray[
     return quotient[sentence_of] + (number < remainder[sentence_of])
 
 
+def append(part: EncodedPart, files: GrowingFiles, *, tokens: int) -> None:
+    """Add documents to the files of an encoded corpus, opened by the names ``ENCODED_FILES``.
+
+    Args:
+        part: the documents.
+        files: the files.
+        tokens: number of tokens in them so far.
+    """
+    if not files.items:
+        files.append(_SENTENCES, np.zeros(1, dtype=np.int64))
+        files.append(_DOCUMENTS, np.zeros(1, dtype=np.int64))
+    sentences = files.size_bytes(_SENTENCES) // np.dtype(np.int64).itemsize - 1
+    files.append(_IDS, part.ids)
+    files.append(_SENTENCES, tokens + np.cumsum(part.sentence_lengths))
+    files.append(_DOCUMENTS, sentences + np.cumsum(part.sentence_counts))
+    files.append(_DRAWS, part.draws)
+
+
 @dataclass(frozen=True)
 class EncodedCorpus:
     """The encoded corpus, mapped into memory.
@@ -112,20 +145,22 @@ class EncodedCorpus:
         ids: all token ids ``[T]``.
         sentence_bounds: where the first sentence starts and where each ends, int64 ``[N + 1]``.
         document_bounds: the first sentence and the one behind each document, int64 ``[D + 1]``.
+        draws: random bits that depend on each document's content, uint64 ``[D]``.
     """
 
     ids: NDArray[np.unsignedinteger[Any]]
     sentence_bounds: NDArray[np.int64]
     document_bounds: NDArray[np.int64]
+    draws: NDArray[np.uint64]
 
     @classmethod
     def open(cls, folder: Path, *, vocab_size: int) -> "EncodedCorpus":
-        """Map what ``encoded_files`` has written; there is at least one token."""
-        # As plain arrays: each look-up in a np.memmap makes another one, which costs a microsecond.
+        """Map what ``append`` has written; there is at least one token."""
         return cls(
-            np.asarray(np.memmap(folder / _IDS, dtype=id_dtype(vocab_size), mode="r")),
-            np.asarray(np.memmap(folder / _SENTENCES, dtype=np.int64, mode="r")),
-            np.asarray(np.memmap(folder / _DOCUMENTS, dtype=np.int64, mode="r")),
+            _mapped(folder / _IDS, id_dtype(vocab_size)),
+            _mapped(folder / _SENTENCES, np.dtype(np.int64)),
+            _mapped(folder / _DOCUMENTS, np.dtype(np.int64)),
+            _mapped(folder / _DRAWS, np.dtype(np.uint64)),
         )
 
     def token_counts(self) -> NDArray[np.int64]:
@@ -133,40 +168,15 @@ class EncodedCorpus:
         return np.diff(self.sentence_bounds[self.document_bounds])
 
 
-class EncodedWriter:
-    """Appends chunks to the files of an encoded corpus; see ``encoded_files``."""
-
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
-        names = (_IDS, _SENTENCES, _DOCUMENTS)
-        self._files = [stack.enter_context((folder / name).open("wb")) for name in names]
-        self._tokens = 0
-        self._sentences = 0
-        self._append(1, np.zeros(1, dtype=np.int64))
-        self._append(2, np.zeros(1, dtype=np.int64))
-
-    def append(self, chunk: EncodedChunk) -> None:
-        """Add the documents of a chunk."""
-        self._append(0, chunk.ids)
-        self._append(1, self._tokens + np.cumsum(chunk.sentence_lengths))
-        self._append(2, self._sentences + np.cumsum(chunk.sentence_counts))
-        self._tokens += len(chunk.ids)
-        self._sentences += len(chunk.sentence_lengths)
-
-    def _append(self, number: int, values: NDArray[Any]) -> None:
-        self._files[number].write(values.data)
-
-
-@contextmanager
-def encoded_files(folder: Path) -> Iterator[EncodedWriter]:
-    """Give a writer for the files that ``EncodedCorpus.open`` maps."""
-    with ExitStack() as stack:
-        yield EncodedWriter(folder, stack)
+def _mapped(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
+    # As plain arrays: each look-up in a np.memmap makes another one, which costs a microsecond.
+    return np.asarray(np.memmap(path, dtype=dtype, mode="r"))
 
 
 @lru_cache(maxsize=1)
-def _tokenizer(folder: Path) -> Tokenizer:
-    """Load a tokenizer once in each worker."""
-    return Tokenizer.load(folder)
+def _encoder(vocab: Path) -> Encoder:
+    """Load a tokenizer once in each worker, and keep what it has seen."""
+    return Encoder(Tokenizer.load(vocab))
 
 
 def _draw(document: Document, seed: int) -> int:

@@ -1,12 +1,15 @@
 """What a shard looks like: its name, its columns, and what its schema says about it."""
 
+import json
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 FORMAT = "1"
 ROWS_A_BATCH = 8192
+IGNORE = -100  # where nothing is to be predicted
 
 _PREFIX = "bertpipe."
 
@@ -20,12 +23,19 @@ class ShardInfo:
         tokenizer_hash: content hash of the tokenizer.
         max_seq_length: longest row that there can be, in tokens.
         objective: what the second segment is: ``nsp``, ``sop`` or ``none``.
+        masking: with which settings the stored masks were drawn, as JSON; none where there are no masks.
     """
 
     vocab_size: int
     tokenizer_hash: str
     max_seq_length: int
     objective: str
+    masking: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what there is to say, by name."""
+        described = {name: value for name, value in asdict(self).items() if value is not None}
+        return described | ({"masking": json.loads(self.masking)} if self.masking else {})
 
     @property
     def id_dtype(self) -> np.dtype[np.unsignedinteger]:
@@ -45,17 +55,22 @@ def shard_name(number: int, count: int) -> str:
 
 def schema(info: ShardInfo) -> pa.Schema:
     """Return the columns, and ``info`` as metadata in a fixed order."""
-    metadata = {"format": FORMAT, **{name: str(value) for name, value in asdict(info).items()}}
-    return pa.schema(
-        [
-            pa.field("input_ids", pa.list_(pa.from_numpy_dtype(info.id_dtype)), nullable=False),
-            pa.field("first_segment_length", pa.uint16(), nullable=False),
-            pa.field("next_sentence_label", pa.int8(), nullable=False),
-            pa.field("first_document", pa.uint32(), nullable=False),
-            pa.field("second_document", pa.uint32(), nullable=True),
-        ],
-        metadata={_PREFIX + name: value for name, value in metadata.items()},
-    )
+    ids = pa.list_(pa.from_numpy_dtype(info.id_dtype))
+    columns = [
+        pa.field("input_ids", ids, nullable=False),
+        pa.field("first_segment_length", pa.uint16(), nullable=False),
+        pa.field("next_sentence_label", pa.int8(), nullable=False),
+        pa.field("first_document", pa.uint32(), nullable=False),
+        pa.field("second_document", pa.uint32(), nullable=True),
+    ]
+    if info.masking is not None:
+        columns += [
+            pa.field("masked_positions", pa.list_(pa.uint16()), nullable=False),
+            pa.field("masked_ids", ids, nullable=False),
+        ]
+    described = {name: str(value) for name, value in asdict(info).items() if value is not None}
+    metadata = {"format": FORMAT, **described}
+    return pa.schema(columns, metadata={_PREFIX + name: value for name, value in metadata.items()})
 
 
 def read_info(found: pa.Schema) -> ShardInfo:
@@ -65,7 +80,7 @@ def read_info(found: pa.Schema) -> ShardInfo:
         ValueError: it is not the schema of a shard of this format.
     """
     metadata = {key.decode(): value.decode() for key, value in (found.metadata or {}).items()}
-    names = ["format", *(field.name for field in fields(ShardInfo))]
+    names = ["format", *(field.name for field in fields(ShardInfo) if field.name != "masking")]
     if any(_PREFIX + name not in metadata for name in names):
         raise ValueError("its schema has no metadata of bertpipe")
     version, vocab_size, tokenizer_hash, max_seq_length, objective = (
@@ -73,7 +88,8 @@ def read_info(found: pa.Schema) -> ShardInfo:
     )
     if version != FORMAT:
         raise ValueError(f"it has format {version}, this version of bertpipe reads {FORMAT}")
-    info = ShardInfo(int(vocab_size), tokenizer_hash, int(max_seq_length), objective)
+    masking = metadata.get(_PREFIX + "masking")
+    info = ShardInfo(int(vocab_size), tokenizer_hash, int(max_seq_length), objective, masking)
     if not found.equals(schema(info)):
         raise ValueError("its columns are not those of a shard")
     return info

@@ -1,6 +1,5 @@
 """Instances as places in the encoded corpus: which tokens, which documents, which label."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -12,14 +11,19 @@ from numpy.typing import NDArray
 from bertpipe import randomness
 from bertpipe.instances.encoded import EncodedCorpus
 from bertpipe.instances.partners import SplitDocuments
+from bertpipe.instances.ragged import ragged
 from bertpipe.instances.segments import (
-    Pair,
-    Span,
+    Documents,
+    Lengths,
+    Numbers,
+    Pairs,
+    Spans,
     next_sentence_pairs,
     sentence_order_pairs,
     single_segments,
     truncated,
 )
+from bertpipe.randomness import Draws, below
 
 Objective = Literal["nsp", "sop", "none"]
 
@@ -38,7 +42,9 @@ INSTANCE = np.dtype(
     ]
 )
 
-_TOKENS_A_TASK = 2**20
+# Enough that many documents go in step, little enough that all workers have something to do.
+_TOKENS_A_TASK = 2**21
+_SENTENCES_A_STRETCH = 512
 
 
 @dataclass(frozen=True)
@@ -62,12 +68,19 @@ class Pairing:
         """Room for the segments."""
         return self.max_seq_length - SPECIAL_TOKENS[self.objective]
 
+    @property
+    def lengths(self) -> Lengths:
+        """How long instances are meant to be."""
+        return Lengths(self.max_tokens, self.short_seq_prob)
+
 
 @dataclass(frozen=True)
 class PairTask:
-    """Some documents of a split, by their positions ``[start, end)`` in it, for the ``dupe``-th time."""
+    """Some uses ``[start, end)`` of the documents of a split.
 
-    dupe: int
+    Each document is used ``dupe_factor`` times: all of them once, then all again.
+    """
+
     start: int
     end: int
 
@@ -87,16 +100,23 @@ class Paired:
     truncated_tokens: int
 
 
-def pair_tasks(token_counts: NDArray[np.int64], *, dupe_factor: int) -> list[PairTask]:
-    """Divide a split into tasks of similar size, the same whatever the number of workers.
+def pair_tasks(token_counts: Numbers, *, dupe_factor: int) -> list[PairTask]:
+    """Divide the work on a split into tasks of similar size, the same for any number of workers.
 
     Args:
         token_counts: tokens of each document of the split, int64 ``[D]``.
         dupe_factor: how often each document is used.
     """
-    group = np.cumsum(token_counts) // _TOKENS_A_TASK
-    bounds = [0, *(np.flatnonzero(np.diff(group)) + 1).tolist(), len(token_counts)]
-    return [PairTask(dupe, start, end) for dupe in range(dupe_factor) for start, end in pairwise(bounds)]
+    ends = np.cumsum(token_counts)
+    total = int(ends[-1])
+    tasks = -(-total * dupe_factor // _TOKENS_A_TASK)
+    targets = [total * dupe_factor * number // tasks for number in range(1, tasks)]
+    cuts = [
+        target // total * len(ends) + int(np.searchsorted(ends, target % total, side="right"))
+        for target in targets
+    ]
+    bounds = sorted({0, *cuts, len(ends) * dupe_factor})
+    return [PairTask(start, end) for start, end in pairwise(bounds)]
 
 
 def pair_documents(task: PairTask, *, pairing: Pairing, folder: Path, vocab_size: int, split: str) -> Paired:
@@ -111,15 +131,7 @@ def pair_documents(task: PairTask, *, pairing: Pairing, folder: Path, vocab_size
     """
     encoded = EncodedCorpus.open(folder, vocab_size=vocab_size)
     documents = SplitDocuments.open(split_file(folder, split))
-    maker = _Maker(pairing, encoded, documents, split)
-    records: list[tuple[int, ...]] = []
-    cut = truncated_tokens = 0
-    for position in range(task.start, task.end):
-        for pair, dropped in maker.pairs(position, task.dupe):
-            records.append(_record(pair))
-            cut += pair.cut
-            truncated_tokens += dropped
-    return Paired(np.array(records, dtype=INSTANCE), cut, truncated_tokens)
+    return _Pairer(pairing, encoded, documents, split).pairs(np.arange(task.start, task.end))
 
 
 def split_file(folder: Path, split: str) -> Path:
@@ -127,65 +139,106 @@ def split_file(folder: Path, split: str) -> Path:
     return folder / f"{split}.npy"
 
 
-class _Maker:
-    """Makes the pairs of one document after another."""
+class _Pairer:
+    """Makes the pairs of many documents in step."""
 
     def __init__(
         self, pairing: Pairing, encoded: EncodedCorpus, documents: SplitDocuments, split: str
     ) -> None:
         self._pairing = pairing
-        self._encoded = encoded
         self._documents = documents
-        self._split = split
+        self._bounds = encoded.sentence_bounds
+        self._document_bounds = encoded.document_bounds
+        self._key = randomness.key(pairing.seed, "pairs", split)
 
-    def pairs(self, position: int, dupe: int) -> Iterator[tuple[Pair, int]]:
-        """Yield the pairs of a document of the split, each with the tokens it has lost to fit."""
-        max_tokens = self._pairing.max_tokens
-        document = int(self._documents.numbers[position])
-        stream = randomness.stream(self._pairing.seed, "pairs", self._split, document, dupe)
-        for pair in self._untruncated(position, document, stream):
-            fitting = truncated(pair, stream, max_tokens=max_tokens)
-            yield fitting, _tokens(pair) - _tokens(fitting)
+    def pairs(self, uses: Numbers) -> Paired:
+        """Return the instances of some uses of documents, one use after another."""
+        dupes, places = np.divmod(uses, len(self._documents.numbers))
+        use, position, end = self._stretches(self._documents.numbers[places])
+        places, numbers = places[use], self._documents.numbers[places[use]]
+        draws = Draws(randomness.hashed(self._key, numbers, dupes[use], position))
+        row = np.flatnonzero(self._goes_on(position, end))
+        rows, records = [row[:0]], [np.zeros(0, dtype=INSTANCE)]
+        cut = truncated_tokens = step = 0
+        while len(row):
+            drawn = draws.of(row).fork(step)
+            pairs, position[row] = self._next(
+                Documents(numbers[row], position[row], end[row]), places[row], drawn
+            )
+            fitting = truncated(pairs, drawn, max_tokens=self._pairing.max_tokens)
+            rows.append(row)
+            records.append(_records(fitting))
+            cut += int(pairs.cut.sum())
+            truncated_tokens += int(_tokens(pairs).sum() - _tokens(fitting).sum())
+            row = row[self._goes_on(position[row], end[row])]
+            step += 1
+        order = np.argsort(np.concatenate(rows), kind="stable")
+        return Paired(np.concatenate(records)[order], cut, truncated_tokens)
 
-    def _untruncated(self, position: int, document: int, stream: randomness.Stream) -> Iterator[Pair]:
-        first, behind = self._encoded.document_bounds[document : document + 2].tolist()
-        common: dict[str, Any] = {
-            "max_tokens": self._pairing.max_tokens,
-            "short_seq_prob": self._pairing.short_seq_prob,
-            "stream": stream,
-        }
-        bounds = self._encoded.sentence_bounds[first : behind + 1].tolist()
-        if self._pairing.objective == "none":
-            return single_segments(document, bounds, **common)
-        if self._pairing.objective == "sop":
-            return sentence_order_pairs(document, bounds, **common)
+    def _stretches(self, numbers: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+        """Cut documents evenly into stretches of at most so many sentences.
 
-        def random_next(stream: randomness.Stream, length: int) -> Span:
-            return self._random_span(stream, length, other_than=position)
+        Each stretch is paired by itself: a book of ten thousand sentences would keep all others
+        waiting, and only one pair in hundreds could have crossed the border.
 
-        return next_sentence_pairs(document, bounds, **common, random_next=random_next)
-
-    def _random_span(self, stream: randomness.Stream, length: int, *, other_than: int) -> Span:
-        """Draw another document of the whole split, and a sentence in it where the span starts.
-
-        Only sentences with ``length`` tokens from there on are drawn, where there are any.
+        Returns:
+            For each stretch the place of its document in ``numbers``, and where it starts and
+            ends: as sentences, or as tokens where there are no pairs; all int64 ``[N]``.
         """
-        document = self._documents.draw_other(stream, position=other_than, tokens=length)
-        first, behind = self._encoded.document_bounds[document : document + 2].tolist()
-        starts = self._encoded.sentence_bounds[first:behind]
-        end = int(self._encoded.sentence_bounds[behind])
-        long_enough = int(starts.searchsorted(end - length, side="right"))
-        start = int(starts[stream.below(max(1, long_enough))])
-        return Span(document, start, min(start + length, end))
+        first, behind = self._document_bounds[numbers], self._document_bounds[numbers + 1]
+        sentences = behind - first
+        count = -(-sentences // _SENTENCES_A_STRETCH)
+        use, within = ragged(count)
+        start = first[use] + sentences[use] * within // count[use]
+        end = first[use] + sentences[use] * (within + 1) // count[use]
+        return (use, self._bounds[start], self._bounds[end]) if self._is_single else (use, start, end)
+
+    def _goes_on(self, position: Numbers, end: Numbers) -> NDArray[np.bool_]:
+        """Whether a pair is left; a last sentence of one token cannot be cut into two segments."""
+        if self._is_single:
+            return position < end
+        left = self._bounds[end] - self._bounds[np.minimum(position, end)]
+        return (end - position > 1) | (left > 1)
+
+    def _next(self, documents: Documents, places: Numbers, draws: Draws) -> tuple[Pairs, Numbers]:
+        common: Any = {"lengths": self._pairing.lengths, "draws": draws}
+        if self._is_single:
+            return single_segments(documents, self._bounds, **common)
+        if self._pairing.objective == "sop":
+            return sentence_order_pairs(documents, self._bounds, **common)
+
+        def random_next(draws: Draws, rows: NDArray[np.bool_], tokens: Numbers) -> Spans:
+            return self._random_spans(draws, tokens, other_than=places[rows])
+
+        return next_sentence_pairs(documents, self._bounds, **common, random_next=random_next)
+
+    def _random_spans(self, draws: Draws, tokens: Numbers, *, other_than: Numbers) -> Spans:
+        """Draw other documents of the whole split, and in each a sentence where the span starts.
+
+        Only sentences with ``tokens`` tokens from there on are drawn, where there are any.
+        """
+        document = self._documents.draw_other(draws.bits(0), places=other_than, tokens=tokens)
+        first, behind = self._document_bounds[document], self._document_bounds[document + 1]
+        end = self._bounds[behind]
+        long_enough = np.searchsorted(self._bounds, end - tokens, side="right") - first
+        start = self._bounds[first + below(draws.bits(1), np.clip(long_enough, 1, behind - first))]
+        return Spans(document, start, np.minimum(start + tokens, end))
+
+    @property
+    def _is_single(self) -> bool:
+        return self._pairing.objective == "none"
 
 
-def _tokens(pair: Pair) -> int:
-    return pair.first.length + (pair.second.length if pair.second else 0)
+def _tokens(pairs: Pairs) -> Numbers:
+    return pairs.first.length + pairs.second.length
 
 
-def _record(pair: Pair) -> tuple[int, ...]:
-    """Return a pair as the fields of ``INSTANCE``."""
-    first = pair.first
-    second = pair.second or Span(0, 0, 0)
-    lengths = first.length, second.length
-    return first.start, second.start, first.document, second.document, *lengths, pair.label
+def _records(pairs: Pairs) -> NDArray[np.void]:
+    """Return pairs as records of type ``INSTANCE``."""
+    records = np.zeros(len(pairs.labels), dtype=INSTANCE)
+    for name, spans in (("first", pairs.first), ("second", pairs.second)):
+        records[f"{name}_document"] = spans.document
+        records[f"{name}_start"] = spans.start
+        records[f"{name}_length"] = spans.length
+    records["next_sentence_label"] = pairs.labels
+    return records

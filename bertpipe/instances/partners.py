@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bertpipe.randomness import Stream
+from bertpipe import randomness
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,27 @@ class SplitDocuments:
         """Write the documents to a ``.npy`` file."""
         np.save(path, np.stack([self.numbers, self.by_length, self.lengths, self.ranks]))
 
-    def draw_other(self, stream: Stream, *, position: int, tokens: int) -> int:
-        """Draw a document other than the one at ``position``, of at least ``tokens`` tokens.
+    def draw_other(
+        self, bits: randomness.Bits, *, places: NDArray[np.int64], tokens: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Draw a document other than the one at each place, of at least so many tokens.
 
         Each such document is as likely as any other. If there is none, any other document is
         drawn. Short ones are left out because a segment that ends early would give its label away:
         between articles and one-line reviews, a short second segment would be a random one.
+
+        Args:
+            bits: random bits, uint64 ``[N]``.
+            places: where documents stand in the split, int64 ``[N]``.
+            tokens: how many tokens to ask for, int64 ``[N]``.
+
+        Returns:
+            Numbers of documents, int64 ``[N]``.
         """
-        own = int(self.ranks[position])
-        shortest = int(self.lengths.searchsorted(tokens))
-        if len(self.lengths) - shortest - (own >= shortest) < 1:
-            shortest = 0
-        count = len(self.lengths) - shortest - (own >= shortest)
-        rank = shortest + stream.below(count)
-        return int(self.by_length[rank + (rank >= own >= shortest)])
+        own = self.ranks[places]
+        shortest = np.searchsorted(self.lengths, tokens)
+        others = len(self.lengths) - shortest - (own >= shortest)
+        shortest = np.where(others < 1, 0, shortest)
+        others = len(self.lengths) - shortest - (own >= shortest)
+        rank = shortest + randomness.below(bits, others)
+        return self.by_length[rank + ((rank >= own) & (own >= shortest))]

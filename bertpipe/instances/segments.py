@@ -12,192 +12,234 @@ The procedure is that of the BERT paper (Devlin et al. 2019, appendix A.2) as in
 - Each sequence has its own chance to be short, not each document.
 
 Segments are ranges of tokens in the encoded corpus, so all this is arithmetic on the places where
-sentences end; no token is touched.
+sentences end; no token is touched. It is done for many documents in step: each function makes the
+next pair of each, and says from which sentence the one after goes on.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from bertpipe.randomness import Stream
+import numpy as np
+from numpy.typing import NDArray
+
+from bertpipe.randomness import Draws, below, uniform
 
 FOLLOWS = 0
 RANDOM_OR_SWAPPED = 1
 NOT_ASKED = -100
 SHORTEST = 2
 
+Numbers = NDArray[np.int64]
+Choice = NDArray[np.bool_]
 
-class Span(NamedTuple):
-    """Tokens ``[start, end)`` of one document."""
+# What the draws of one step are for.
+_IS_SHORT, _SHORT_LENGTH, _LABEL, _SPLIT, _FRONT_OF_FIRST, _FRONT_OF_SECOND, _PARTNER = range(7)
 
-    document: int
-    start: int
-    end: int
+
+@dataclass(frozen=True)
+class Spans:
+    """Tokens ``[start, end)`` of a document, for each of N instances; all int64 ``[N]``."""
+
+    document: Numbers
+    start: Numbers
+    end: Numbers
 
     @property
-    def length(self) -> int:
-        """Number of tokens."""
+    def length(self) -> Numbers:
+        """Number of tokens of each, int64 ``[N]``."""
         return self.end - self.start
 
+    def of(self, rows: Choice) -> "Spans":
+        """Return some of them."""
+        return Spans(self.document[rows], self.start[rows], self.end[rows])
 
-class Pair(NamedTuple):
-    """Two segments before they are shortened to fit.
+    def replaced(self, rows: Choice, by: "Spans") -> "Spans":
+        """Return them with others, one for each True of ``rows``, in their place."""
+        replaced = Spans(self.document.copy(), self.start.copy(), self.end.copy())
+        replaced.document[rows], replaced.start[rows], replaced.end[rows] = by.document, by.start, by.end
+        return replaced
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Two segments of each of N instances, before they are shortened to fit.
 
     Attributes:
-        first: the first segment.
-        second: the second segment; None in a single one.
-        label: the next sentence label.
-        cut: whether both come, or would have come, from one sentence.
+        first: the first segments.
+        second: the second ones; empty where there is none.
+        labels: the next sentence labels, int64 ``[N]``.
+        cut: whether both come, or would have come, from one sentence, bool ``[N]``.
     """
 
-    first: Span
-    second: Span | None
-    label: int
-    cut: bool
+    first: Spans
+    second: Spans
+    labels: Numbers
+    cut: Choice
 
 
-# Given the stream and the number of tokens wanted: a span of another document.
-RandomNext = Callable[[Stream, int], Span]
+@dataclass(frozen=True)
+class Documents:
+    """N documents, and where in each of them the next pair starts.
+
+    Attributes:
+        number: of the document, int64 ``[N]``.
+        position: the number of the sentence, or with single segments of the token, where the next
+            pair starts, int64 ``[N]``.
+        end: the sentence, or the token, behind the document, int64 ``[N]``.
+    """
+
+    number: Numbers
+    position: Numbers
+    end: Numbers
 
 
-def target_length(stream: Stream, *, max_tokens: int, short_seq_prob: float) -> int:
-    """Draw how long a sequence is meant to be: mostly ``max_tokens``, sometimes anything shorter."""
-    if stream.uniform() < short_seq_prob:
-        return SHORTEST + stream.below(max_tokens - SHORTEST + 1)
-    return max_tokens
+@dataclass(frozen=True)
+class Lengths:
+    """How long an instance is meant to be.
+
+    Attributes:
+        max_tokens: room for both segments.
+        short_seq_prob: share of the instances that are shorter on purpose.
+    """
+
+    max_tokens: int
+    short_seq_prob: float
+
+
+# Given draws, the rows of the documents and the numbers of tokens wanted: spans of other documents.
+RandomNext = Callable[[Draws, Choice, Numbers], Spans]
+
+
+def target_lengths(draws: Draws, lengths: Lengths) -> Numbers:
+    """Draw how long each instance is meant to be: mostly ``max_tokens``, sometimes anything shorter."""
+    is_short = uniform(draws.bits(_IS_SHORT)) < lengths.short_seq_prob
+    shorter = SHORTEST + below(draws.bits(_SHORT_LENGTH), lengths.max_tokens - SHORTEST + 1)
+    return np.where(is_short, shorter, lengths.max_tokens)
 
 
 def next_sentence_pairs(
-    document: int,
-    bounds: Sequence[int],
-    *,
-    max_tokens: int,
-    short_seq_prob: float,
-    stream: Stream,
-    random_next: RandomNext,
-) -> Iterator[Pair]:
-    """Yield pairs for next sentence prediction; half of the second segments are random.
+    documents: Documents, bounds: Numbers, *, lengths: Lengths, draws: Draws, random_next: RandomNext
+) -> tuple[Pairs, Numbers]:
+    """Make the next pair of each document for next sentence prediction; half of them are random.
 
     Args:
-        document: its number.
-        bounds: where its first sentence starts, then where each ends, in tokens.
-        max_tokens: room for both segments.
-        short_seq_prob: share of the sequences that are shorter on purpose.
-        stream: all draws of this document.
+        documents: N documents with a sentence left, of two tokens or more.
+        bounds: where the first sentence of the corpus starts, then where each ends, in tokens.
+        lengths: how long an instance is meant to be.
+        draws: of this step, for the N documents.
         random_next: gives the random segments.
+
+    Returns:
+        The pairs, and the sentence where the next ones start, int64 ``[N]``.
     """
-    sentence, last = 0, len(bounds) - 1
-    while sentence < last:
-        end = _chunk_end(bounds, sentence, stream, max_tokens=max_tokens, short_seq_prob=short_seq_prob)
-        is_random_next = stream.below(2) == 1
-        split = _split(bounds, sentence, end, stream)
-        if split is None:  # a last sentence of one token
-            return
-        first = Span(document, bounds[sentence], split)
-        cut = end - sentence == 1
-        if not is_random_next:
-            yield Pair(first, Span(document, split, bounds[end]), FOLLOWS, cut)
-            sentence = end
-            continue
-        yield Pair(first, random_next(stream, bounds[end] - split), RANDOM_OR_SWAPPED, cut)
-        # The sentences that a random segment has replaced are used by the next pair.
-        sentence = end if cut else bisect_left(bounds, split)
+    neighbours, end, split_sentence = _neighbours(documents, bounds, lengths, draws)
+    is_random = below(draws.bits(_LABEL), 2) == RANDOM_OR_SWAPPED
+    wanted = neighbours.second.length[is_random]
+    second = neighbours.second.replaced(
+        is_random, random_next(draws.fork(_PARTNER).of(is_random), is_random, wanted)
+    )
+    labels = np.where(is_random, RANDOM_OR_SWAPPED, FOLLOWS)
+    # The sentences that a random segment has replaced are used by the next pair.
+    following = np.where(is_random & ~neighbours.cut, split_sentence, end)
+    return Pairs(neighbours.first, second, labels, neighbours.cut), following
 
 
 def sentence_order_pairs(
-    document: int, bounds: Sequence[int], *, max_tokens: int, short_seq_prob: float, stream: Stream
-) -> Iterator[Pair]:
-    """Yield pairs of consecutive segments; half of them are swapped (Lan et al. 2020, section 3.1).
+    documents: Documents, bounds: Numbers, *, lengths: Lengths, draws: Draws
+) -> tuple[Pairs, Numbers]:
+    """Make pairs of consecutive segments; half of them are swapped (Lan et al. 2020, section 3.1).
 
-    Args:
-        document: its number.
-        bounds: where its first sentence starts, then where each ends, in tokens.
-        max_tokens: room for both segments.
-        short_seq_prob: share of the sequences that are shorter on purpose.
-        stream: all draws of this document.
+    Arguments and result are those of ``next_sentence_pairs``.
     """
-    sentence, last = 0, len(bounds) - 1
-    while sentence < last:
-        end = _chunk_end(bounds, sentence, stream, max_tokens=max_tokens, short_seq_prob=short_seq_prob)
-        is_swapped = stream.below(2) == 1
-        split = _split(bounds, sentence, end, stream)
-        if split is None:
-            return
-        first, second = Span(document, bounds[sentence], split), Span(document, split, bounds[end])
-        cut = end - sentence == 1
-        if is_swapped:
-            yield Pair(second, first, RANDOM_OR_SWAPPED, cut)
-        else:
-            yield Pair(first, second, FOLLOWS, cut)
-        sentence = end
+    neighbours, end, _ = _neighbours(documents, bounds, lengths, draws)
+    is_swapped = below(draws.bits(_LABEL), 2) == RANDOM_OR_SWAPPED
+    first = neighbours.first.replaced(is_swapped, neighbours.second.of(is_swapped))
+    second = neighbours.second.replaced(is_swapped, neighbours.first.of(is_swapped))
+    return Pairs(first, second, np.where(is_swapped, RANDOM_OR_SWAPPED, FOLLOWS), neighbours.cut), end
 
 
 def single_segments(
-    document: int, bounds: Sequence[int], *, max_tokens: int, short_seq_prob: float, stream: Stream
-) -> Iterator[Pair]:
-    """Yield the document in pieces of whole sentences, as many as fit; no token is lost or repeated.
+    documents: Documents, bounds: Numbers, *, lengths: Lengths, draws: Draws
+) -> tuple[Pairs, Numbers]:
+    """Make the next piece of each document, of whole sentences, as many as fit.
 
-    A sentence that does not fit is cut where the piece is full.
+    A sentence that does not fit is cut where the piece is full; no token is lost or repeated.
 
     Args:
-        document: its number.
-        bounds: where its first sentence starts, then where each ends, in tokens.
-        max_tokens: room for the segment.
-        short_seq_prob: share of the sequences that are shorter on purpose.
-        stream: all draws of this document.
+        documents: N documents with a token left; their positions are tokens.
+        bounds: where the first sentence of the corpus starts, then where each ends, in tokens.
+        lengths: how long an instance is meant to be.
+        draws: of this step, for the N documents.
+
+    Returns:
+        Pairs without second segments, and the token where the next ones start, int64 ``[N]``.
     """
-    start = bounds[0]
-    while start < bounds[-1]:
-        full = start + target_length(stream, max_tokens=max_tokens, short_seq_prob=short_seq_prob)
-        whole = bounds[bisect_right(bounds, full) - 1]
-        end = whole if whole > start else full
-        yield Pair(Span(document, start, end), None, NOT_ASKED, cut=False)
-        start = end
+    start = documents.position
+    full = np.minimum(start + target_lengths(draws, lengths), documents.end)
+    whole = bounds[np.searchsorted(bounds, full, side="right") - 1]
+    end = np.where(whole > start, whole, full)
+    nothing = np.zeros_like(start)
+    pairs = Pairs(
+        Spans(documents.number, start, end),
+        Spans(nothing, nothing, nothing),
+        np.full_like(start, NOT_ASKED),
+        nothing.astype(bool),
+    )
+    return pairs, end
 
 
-def truncated(pair: Pair, stream: Stream, *, max_tokens: int) -> Pair:
-    """Return the pair shortened to ``max_tokens``: the longer segment first, at random ends.
+def truncated(pairs: Pairs, draws: Draws, *, max_tokens: int) -> Pairs:
+    """Return the pairs shortened to ``max_tokens``: the longer segment first, at random ends.
 
     The outcome has the distribution of the original's loop, which takes tokens one by one off the
     front or the back of whichever segment is longer; both keep at least one.
     """
-    first, second = pair.first, pair.second
-    if second is None or first.length + second.length <= max_tokens:
-        return pair
-    keep_second = min(second.length, max(max_tokens - first.length, max_tokens // 2))
-    keep_first = min(first.length, max_tokens - keep_second)
-    return pair._replace(
-        first=_shortened(first, keep_first, stream), second=_shortened(second, keep_second, stream)
+    first, second = pairs.first.length, pairs.second.length
+    keep_second = np.minimum(second, np.maximum(max_tokens - first, max_tokens // 2))
+    keep_first = np.minimum(first, max_tokens - keep_second)
+    return Pairs(
+        _shortened(pairs.first, keep_first, draws.fork(_FRONT_OF_FIRST)),
+        _shortened(pairs.second, keep_second, draws.fork(_FRONT_OF_SECOND)),
+        pairs.labels,
+        pairs.cut,
     )
 
 
-def _chunk_end(
-    bounds: Sequence[int], sentence: int, stream: Stream, *, max_tokens: int, short_seq_prob: float
-) -> int:
+def _neighbours(
+    documents: Documents, bounds: Numbers, lengths: Lengths, draws: Draws
+) -> tuple[Pairs, Numbers, Numbers]:
+    """Return consecutive segments, the sentence behind both, and the one where the second starts."""
+    sentence = documents.position
+    end = _chunk_end(documents, bounds, target_lengths(draws, lengths))
+    cut = end - sentence == 1
+    split_sentence = sentence + 1 + below(draws.bits(_SPLIT), np.maximum(end - sentence - 1, 1))
+    start, behind = bounds[sentence], bounds[end]
+    split_token = start + 1 + below(draws.bits(_SPLIT), np.maximum(behind - start - 1, 1))
+    split = np.where(cut, split_token, bounds[split_sentence])
+    first, second = Spans(documents.number, start, split), Spans(documents.number, split, behind)
+    return Pairs(first, second, np.zeros_like(start), cut), end, split_sentence
+
+
+def _chunk_end(documents: Documents, bounds: Numbers, target: Numbers) -> Numbers:
     """Return the sentence before which a chunk ends: enough tokens, two sentences where there are."""
-    target = target_length(stream, max_tokens=max_tokens, short_seq_prob=short_seq_prob)
-    enough = bisect_left(bounds, bounds[sentence] + target, lo=sentence)
-    return min(max(enough, sentence + 2), len(bounds) - 1)
+    enough = np.searchsorted(bounds, bounds[documents.position] + target)
+    return np.minimum(np.maximum(enough, documents.position + 2), documents.end)
 
 
-def _split(bounds: Sequence[int], sentence: int, end: int, stream: Stream) -> int | None:
-    """Draw the token where the second segment of a chunk starts; None: a single token cannot be split."""
-    if end - sentence >= 2:
-        return bounds[sentence + 1 + stream.below(end - sentence - 1)]
-    length = bounds[end] - bounds[sentence]
-    return bounds[sentence] + 1 + stream.below(length - 1) if length >= 2 else None
+def _shortened(spans: Spans, keep: Numbers, draws: Draws) -> Spans:
+    excess = spans.length - keep
+    at_the_front = _heads(draws, excess)
+    return Spans(spans.document, spans.start + at_the_front, spans.end - (excess - at_the_front))
 
 
-def _shortened(span: Span, keep: int, stream: Stream) -> Span:
-    excess = span.length - keep
-    at_the_front = _heads(stream, excess)
-    return Span(span.document, span.start + at_the_front, span.end - (excess - at_the_front))
-
-
-def _heads(stream: Stream, tosses: int) -> int:
+def _heads(draws: Draws, tosses: Numbers) -> Numbers:
     """Draw how many of some tosses of a fair coin are heads: one bit each."""
-    heads = 0
-    while tosses > 0:
-        heads += (stream.bits() & ((1 << min(tosses, 64)) - 1)).bit_count()
-        tosses -= 64
+    heads = np.zeros_like(tosses)
+    rows = np.flatnonzero(tosses > 0)
+    word = 0
+    while len(rows):
+        unused = np.maximum(64 - (tosses[rows] - 64 * word), 0).astype(np.uint64)
+        heads[rows] += np.bitwise_count(draws.of(rows).bits(word) >> unused)
+        word += 1
+        rows = rows[tosses[rows] > 64 * word]
     return heads

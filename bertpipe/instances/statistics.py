@@ -1,35 +1,49 @@
 """What a prepared folder holds, in figures."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bertpipe.instances.encoded import EncodedChunk
+from bertpipe.instances.encoded import EncodedPart
+from bertpipe.instances.mask_statistics import MaskStatistics, share
 from bertpipe.instances.pairing import SPECIAL_TOKENS, Paired, Pairing
 from bertpipe.instances.segments import NOT_ASKED, RANDOM_OR_SWAPPED
 
 _BUCKETS = 8
 
 
+@dataclass
 class CorpusStatistics:
-    """Counts over the whole corpus, before it is split."""
+    """Counts over the whole corpus, before it is split.
 
-    def __init__(self) -> None:
-        self.documents = 0
-        self.sentences = 0
-        self.cut_sentences = 0
-        self.tokens = 0
-        self.unknown = 0
+    Attributes:
+        documents: number of documents, of those that stay after cleaning.
+        sentences: number of sentences.
+        cut_sentences: number of those that were cut for their length.
+        tokens: number of tokens.
+        unknown: number of ``[UNK]`` among those.
+        replaced: number of invalid UTF-8 sequences that became U+FFFD.
+    """
 
-    def add(self, chunk: EncodedChunk) -> None:
-        """Count the documents of a chunk."""
-        self.documents += len(chunk.sentence_counts)
-        self.sentences += chunk.sentences
-        self.cut_sentences += chunk.cut_sentences
-        self.tokens += len(chunk.ids)
-        self.unknown += chunk.unknown
+    documents: int = 0
+    sentences: int = 0
+    cut_sentences: int = 0
+    tokens: int = 0
+    unknown: int = 0
+    replaced: int = 0
+
+    def add(self, part: EncodedPart) -> None:
+        """Count the documents of a part."""
+        self.documents += len(part.sentence_counts)
+        self.sentences += part.sentences
+        self.cut_sentences += part.cut_sentences
+        self.tokens += len(part.ids)
+        self.unknown += part.unknown
+        self.replaced += part.replaced
 
     @property
     def unknown_rate(self) -> float:
@@ -50,6 +64,7 @@ class CorpusStatistics:
             "tokens": self.tokens,
             "unknown_tokens": self.unknown,
             "unknown_rate": self.unknown_rate,
+            "replaced_sequences": self.replaced,
         }
 
 
@@ -63,6 +78,29 @@ class SplitStatistics:
         self._asked = 0
         self._cut = 0
         self._truncated_tokens = 0
+
+    @classmethod
+    def of(cls, pairing: Pairing, state: Mapping[str, Any]) -> "SplitStatistics":
+        """Return counts that go on from ``state``, if it is not empty."""
+        statistics = cls(pairing)
+        if state:
+            statistics._by_length = np.array(state["by_length"], dtype=np.int64)
+            statistics._random_or_swapped = state["random_or_swapped"]
+            statistics._asked = state["asked"]
+            statistics._cut = state["cut"]
+            statistics._truncated_tokens = state["truncated_tokens"]
+        return statistics
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """All counts, as ``of`` takes them."""
+        return {
+            "by_length": self._by_length.tolist(),
+            "random_or_swapped": self._random_or_swapped,
+            "asked": self._asked,
+            "cut": self._cut,
+            "truncated_tokens": self._truncated_tokens,
+        }
 
     def add(self, paired: Paired) -> None:
         """Count some instances."""
@@ -94,12 +132,14 @@ class SplitStatistics:
         """Share of pairs with label 1; None where nothing is asked."""
         return share(self._random_or_swapped, self._asked) if self._asked else None
 
-    def as_json(self, *, documents: int) -> dict[str, Any]:
+    def as_json(self, *, documents: int, masks: MaskStatistics) -> dict[str, Any]:
         """Return the figures.
 
         Args:
             documents: documents of the split.
+            masks: counts of the masks in its shards; of no rows where none are stored.
         """
+        stored = {"masks": masks.as_json()} if masks.rows else {}
         return {
             "documents": documents,
             "instances": self.instances,
@@ -109,6 +149,7 @@ class SplitStatistics:
             "one_sentence_share": share(self._cut, self.instances),
             "mean_length": share(self.tokens, self.instances),
             "padding_share": self.padding_share,
+            **stored,
             "lengths": self._histogram(),
         }
 
@@ -124,8 +165,3 @@ class SplitStatistics:
             {"from": low + 1, "to": high, "instances": int(self._by_length[low + 1 : high + 1].sum())}
             for low, high in pairwise(bounds)
         ]
-
-
-def share(part: int, whole: int) -> float:
-    """Return ``part / whole`` to six digits, 0 where there is nothing."""
-    return round(part / whole, 6) if whole else 0.0

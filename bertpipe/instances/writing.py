@@ -1,5 +1,7 @@
-"""Writes shards: instances in a random order, with their tokens."""
+"""Writes shards: instances in a random order, with their tokens and, where static, their masks."""
 
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from bertpipe import randomness
 from bertpipe.instances.encoded import EncodedCorpus
 from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, schema, shard_name
+from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.pairing import INSTANCE
-from bertpipe.instances.shards import ragged
+from bertpipe.instances.ragged import ragged
+from bertpipe.instances.static import StaticMasks
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,19 @@ class SpecialIds:
     sep_id: int
 
 
+@dataclass(frozen=True)
+class WrittenShard:
+    """What a shard holds.
+
+    Attributes:
+        rows: number of rows.
+        masks: counts of the stored masks, of no rows where none are stored.
+    """
+
+    rows: int
+    masks: MaskStatistics
+
+
 def shard_tasks(*, rows: int, tokens: int, id_bytes: int, shard_size_bytes: int) -> list[ShardTask]:
     """Divide the rows of a split evenly over as few shards as the size allows."""
     count = max(1, -(-tokens * id_bytes // shard_size_bytes))
@@ -49,51 +66,67 @@ def write_shard(
     info: ShardInfo,
     specials: SpecialIds,
     order_key: int,
-) -> int:
-    """Write one shard and return its number of rows: what a worker does.
+    static: StaticMasks | None = None,
+) -> WrittenShard:
+    """Write one shard and return what it holds: what a worker does.
 
     Row ``i`` of the split is the instance to which a seeded permutation sends ``i``, so the rows
-    of all shards are shuffled together, yet each shard is written on its own.
+    of all shards are shuffled together, yet each shard is written on its own. Static masks are
+    drawn by ``i``, so they do not depend on how the split is divided into shards either.
 
     Args:
         task: which rows.
         out: folder of the split.
-        encoded: folder of the encoded corpus.
+        encoded: folder of the encoded corpus, on the same file system.
         instances: file with all instances of the split, of type ``INSTANCE``.
         info: what the shards of the folder have in common.
         specials: ids around segments.
         order_key: from ``randomness.key``; the order of rows.
+        static: masks to draw and store; unset: the rows as they are.
     """
+    assert info.masking == (static.settings if static else None)
     corpus = EncodedCorpus.open(encoded, vocab_size=info.vocab_size)
     index = np.memmap(instances, dtype=INSTANCE, mode="r")
     columns = schema(info)
     options = pa.ipc.IpcWriteOptions(compression=None)
-    path = out / shard_name(task.number, task.count)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, columns, options=options) as writer:
+    masks = MaskStatistics()
+    # Under a name of its own first: a process that a killed run has left may be writing the same shard.
+    handle, partial = tempfile.mkstemp(dir=encoded, prefix="shard-")
+    os.close(handle)
+    with pa.OSFile(partial, "wb") as file, pa.ipc.new_file(file, columns, options=options) as writer:
         for start in range(task.start, task.end, ROWS_A_BATCH):
             rows = np.arange(start, min(start + ROWS_A_BATCH, task.end))
             chosen = index[randomness.permuted(rows, size=len(index), key=order_key)]
-            writer.write_batch(_batch(chosen, corpus.ids, columns=columns, specials=specials))
-    return task.end - task.start
+            input_ids, lengths = assemble(chosen, corpus.ids, specials=specials)
+            mask_columns: list[pa.Array] = []
+            if static is not None:
+                stored = static.draw(input_ids, lengths, first_row=start)
+                input_ids, masks = stored.input_ids, masks + stored.statistics
+                mask_columns = [_lists(stored.positions, stored.counts), _lists(stored.ids, stored.counts)]
+            arrays = [*_columns(chosen, input_ids, lengths), *mask_columns]
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns))
+    Path(partial).chmod(0o644)
+    Path(partial).replace(out / shard_name(task.number, task.count))
+    return WrittenShard(task.end - task.start, masks)
 
 
-def _batch(
-    instances: NDArray[np.void], ids: NDArray[Any], *, columns: pa.Schema, specials: SpecialIds
-) -> pa.RecordBatch:
+def _columns(
+    instances: NDArray[np.void], input_ids: NDArray[Any], lengths: NDArray[np.int64]
+) -> list[pa.Array]:
     has_second = instances["second_length"] > 0
-    input_ids, lengths = assemble(instances, ids, specials=specials)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     first_segment_length = np.where(has_second, instances["first_length"] + 2, lengths).astype(np.uint16)
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.ListArray.from_arrays(pa.array(offsets), pa.array(input_ids)),
-            pa.array(first_segment_length),
-            pa.array(np.ascontiguousarray(instances["next_sentence_label"])),
-            pa.array(np.ascontiguousarray(instances["first_document"])),
-            pa.array(np.ascontiguousarray(instances["second_document"]), mask=~has_second),
-        ],
-        schema=columns,
-    )
+    return [
+        _lists(input_ids, lengths),
+        pa.array(first_segment_length),
+        pa.array(np.ascontiguousarray(instances["next_sentence_label"])),
+        pa.array(np.ascontiguousarray(instances["first_document"])),
+        pa.array(np.ascontiguousarray(instances["second_document"]), mask=~has_second),
+    ]
+
+
+def _lists(values: NDArray[Any], lengths: NDArray[np.int64]) -> pa.ListArray:
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
 
 
 def assemble(

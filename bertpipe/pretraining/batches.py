@@ -1,11 +1,13 @@
 """Batches from shards: which rows an update sees, and what it must predict in them.
 
-Both are functions of the seed and the step. Masking is drawn when a batch is made (dynamic, as
-Liu et al. 2019, section 4.1), so an epoch sees other masks than the one before.
+Both are functions of the seed and the step. Masks are drawn when a batch is made (dynamic, as
+Liu et al. 2019, section 4.1), so an epoch sees other masks than the one before, or come with the
+rows (static, as in the paper).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,7 +16,8 @@ from torch import Tensor
 
 from bertpipe import randomness
 from bertpipe.errors import ConfigError
-from bertpipe.instances.masking import MaskingConfig, mask_rows, max_predictions
+from bertpipe.instances.epochs import mask_key, row_numbers
+from bertpipe.instances.masking import Masked, Masker, MaskingConfig, settings_in_effect
 from bertpipe.instances.shards import Rows, ShardSet
 from bertpipe.model import TokenBatch
 from bertpipe.vocab import Tokenizer
@@ -64,7 +67,7 @@ class PretrainingBatch:
 
 @dataclass(frozen=True)
 class BatchMaker:
-    """Hides tokens in rows of one vocabulary."""
+    """Hides tokens in rows of one vocabulary, unless the shards hold their masks."""
 
     masking: MaskingConfig
     tokenizer: Tokenizer
@@ -72,15 +75,10 @@ class BatchMaker:
 
     def batch(self, rows: Rows, numbers: NDArray[np.int64], *, key: int) -> PretrainingBatch:
         """Return rows as a batch; ``numbers`` and ``key`` decide what is hidden."""
-        masked = mask_rows(
-            rows,
-            numbers,
-            config=self.masking,
-            key=key,
-            vocab_size=self.tokenizer.vocab_size,
-            mask_id=self.tokenizer.mask_id,
-            special_ids=self.tokenizer.special_ids,
-            max_predictions=max_predictions(self.masking, max_seq_length=self.max_seq_length),
+        masked = (
+            self._masker.mask(rows, numbers, key=key)
+            if rows.labels is None
+            else Masked(rows.input_ids, rows.labels)
         )
         predicted = np.flatnonzero(masked.labels >= 0)
         asks_next = bool((rows.next_sentence_labels >= 0).all())
@@ -95,6 +93,10 @@ class BatchMaker:
             next_sentence_labels=torch.from_numpy(rows.next_sentence_labels) if asks_next else None,
         )
 
+    @cached_property
+    def _masker(self) -> Masker:
+        return Masker.of(self.masking, self.tokenizer, max_seq_length=self.max_seq_length)
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -107,7 +109,8 @@ class TrainingData:
     seed: int
 
     def __post_init__(self) -> None:
-        """Refuse a batch that no epoch can fill."""
+        """Refuse a batch that no epoch can fill, and masks other than those in the shards."""
+        settings_in_effect(self.maker.masking, self.shards)
         if self.batch_size > len(self.shards):
             raise ConfigError(
                 f"pretrain.batch_size = {self.batch_size} is larger than the data: "
@@ -124,17 +127,8 @@ class TrainingData:
         ]
 
     def _micro_batch(self, places: NDArray[np.int64]) -> PretrainingBatch:
-        epochs, within = np.divmod(places, len(self.shards))
-        numbers = np.empty_like(within)
-        for epoch in np.unique(epochs).tolist():
-            chosen = epochs == epoch
-            numbers[chosen] = randomness.permuted(
-                within[chosen],
-                size=len(self.shards),
-                key=randomness.key(self.seed, "order", epoch),
-            )
-        # The place counts through all epochs, so a row is hidden anew each time it comes.
-        return self.maker.batch(self.shards.rows(numbers), places, key=randomness.key(self.seed, "masking"))
+        numbers = row_numbers(places, rows=len(self.shards), seed=self.seed)
+        return self.maker.batch(self.shards.rows(numbers), places, key=mask_key(self.seed))
 
 
 @dataclass(frozen=True)
@@ -145,6 +139,10 @@ class ValidationData:
     maker: BatchMaker
     sequences: int
     batch_size: int
+
+    def __post_init__(self) -> None:
+        """Refuse masks other than those in the shards."""
+        settings_in_effect(self.maker.masking, self.shards)
 
     def __iter__(self) -> Iterator[PretrainingBatch]:
         """Yield the same batches on every pass."""

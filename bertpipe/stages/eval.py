@@ -41,6 +41,7 @@ CODE = (
     "checkpoints",
     "configs.py",
     "errors.py",
+    "extras.py",
     "metrics",
     "model",
     "progress.py",

@@ -36,6 +36,7 @@ CODE = (
     "checkpoints",
     "configs.py",
     "errors.py",
+    "extras.py",
     "metrics",
     "model",
     "progress.py",

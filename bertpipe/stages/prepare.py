@@ -1,35 +1,34 @@
 """prepare: text to shuffled shards of pre-training instances (Devlin et al. 2019, appendix A.2).
 
 The text is split into sentences and encoded once; documents are divided into a training and a
-validation split; segments are paired within a split; shards are written in a random order. Each
-of the three phases spreads over workers, and the result does not depend on how many there are.
+validation split; segments are paired within a split; shards are written in a random order.
 """
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
-from bertpipe import randomness
-from bertpipe.artifacts import check_replaceable, input_hash, write_json, written_whole
+from bertpipe.artifacts import (
+    check_replaceable,
+    input_hash,
+    link_folder,
+    work_folder,
+    write_json,
+    written_whole,
+)
 from bertpipe.configs import RuntimeConfig, Settings
-from bertpipe.corpus import CorpusConfig, CorpusFile, corpus_hash, find_files, read_chunks
-from bertpipe.errors import CorpusError
-from bertpipe.executors import map_ordered, worker_count
+from bertpipe.corpus import CorpusConfig, CorpusFile, corpus_inputs, find_files, local_roots
+from bertpipe.executors import Executor, open_executor
 from bertpipe.instances import MaskingConfig
-from bertpipe.instances.encoded import EncodedCorpus, encode_chunk, encoded_files
+from bertpipe.instances.building import Builder
 from bertpipe.instances.format import ShardInfo
-from bertpipe.instances.pairing import Objective, Pairing, pair_documents, pair_tasks, split_file
-from bertpipe.instances.partners import SplitDocuments
-from bertpipe.instances.splits import NEEDED_TOKENS, Splits, split_documents
-from bertpipe.instances.statistics import CorpusStatistics, SplitStatistics
-from bertpipe.instances.writing import SpecialIds, shard_tasks, write_shard
+from bertpipe.instances.masking import Masker
+from bertpipe.instances.pairing import Objective, Pairing
+from bertpipe.instances.splits import NEEDED_TOKENS, split_documents
+from bertpipe.instances.writing import SpecialIds
 from bertpipe.progress import Progress, Silent
 from bertpipe.vocab import Tokenizer
 
@@ -38,7 +37,8 @@ CODE = (
     "configs.py",
     "corpus",
     "errors.py",
-    "executors.py",
+    "executors",
+    "extras.py",
     "instances",
     "progress.py",
     "randomness.py",
@@ -46,7 +46,6 @@ CODE = (
     "vocab",
 )
 
-_CHUNK_CHARACTERS = 1_000_000
 _MEBIBYTE = 2**20
 
 
@@ -80,7 +79,12 @@ class PrepareSettings(Settings):
 
     def recorded(self) -> dict[str, Any]:
         """Return what changes the result; dynamic masks are drawn by pretrain."""
-        return self.model_dump(include={"prepare": True, "corpus": True, "masking": {"mode"}})
+        masking = None if self.masking.mode == "static" else {"mode"}
+        return {
+            "prepare": self.prepare.model_dump(),
+            "corpus": self.corpus.recorded(),
+            "masking": self.masking.model_dump(include=masking),
+        }
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ class PrepareSummary:
 def run(
     settings: PrepareSettings,
     *,
-    corpus: Sequence[Path],
+    corpus: Sequence[str | Path],
     vocab: Path,
     out: Path,
     progress: Progress | None = None,
@@ -126,11 +130,11 @@ def run(
 
     Memory grows with the number of documents (tens of bytes for each) and with the longest of
     them, not with the size of the corpus; the encoded corpus and an index of all instances are
-    kept on disk meanwhile.
+    kept on disk meanwhile, in the work folder, where a run that was killed is gone on with.
 
     Args:
         settings: the sections.
-        corpus: text files and folders.
+        corpus: files, folders, patterns, lists and URLs, as for ``find_files``.
         vocab: an output of ``vocab``, or a Hugging Face tokenizer folder.
         out: the folder of shards to write.
         progress: where to report to.
@@ -138,31 +142,52 @@ def run(
     Raises:
         CorpusError: the text cannot be read, is too little, or changed meanwhile.
         ArtifactError: ``vocab`` is no tokenizer, or ``out`` exists and is not ours.
-        ResourceError: a worker was killed.
+        ResourceError: a worker was killed, or no scheduler answers.
+        BusyError: another process prepares the same.
     """
-    check_replaceable(out, stage="prepare", inputs=[*corpus, vocab])
+    config, runtime = settings.prepare, settings.runtime
+    check_replaceable(out, stage="prepare", inputs=[*local_roots(corpus), vocab])
     files = find_files(corpus)
-    before = _state(files)
     tokenizer = Tokenizer.load(vocab)
-    inputs = {"corpus": corpus_hash(files), "vocab": input_hash(vocab)}
-    with written_whole(out, stage="prepare", settings=settings.recorded(), inputs=inputs) as output:
-        job = _Job.start(settings, tokenizer, folder=output.folder, progress=progress or Silent())
-        text, splits = _encode(files, job)
-        if _state(files) != before:
-            raise CorpusError("the corpus changed while it was read", hint="run the command again")
-        train = _pair("train", splits.train, job)
-        validation = _pair("validation", splits.validation, job)
-        shards = _write("train", train, job) + _write("validation", validation, job)
-        shutil.rmtree(job.scratch)
+    inputs = {**corpus_inputs(files, settings.corpus), "vocab": input_hash(vocab)}
+    recorded = settings.recorded()
+    reads = [file.path for file in files if isinstance(file.path, Path)]
+    with (
+        work_folder(
+            "prepare", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
+        ) as work,
+        open_executor(runtime, reads=reads, folder=work.path) as executor,
+    ):
+        builder = _builder(settings, files, tokenizer, work.path, executor, progress or Silent())
+        cleaning = builder.clean()
+        text = builder.encode()
+        encoded = builder.encoded()
+        splits = split_documents(
+            encoded.draws,
+            encoded.token_counts() >= NEEDED_TOKENS[config.objective],
+            validation_share=config.validation_share,
+            objective=config.objective,
+        )
+        train = builder.pair("train", splits.train, dupe_factor=config.dupe_factor)
+        validation = builder.pair("validation", splits.validation, dupe_factor=1)
+        size = config.shard_size_mb * _MEBIBYTE
+        train_masks = builder.write("train", train, shard_size_bytes=size)
+        validation_masks = builder.write("validation", validation, shard_size_bytes=size)
         skipped = text.documents - len(splits.train) - len(splits.validation)
-        figures = {
-            **asdict(job.info),
-            "corpus": text.as_json(skipped=skipped),
-            "train": train.as_json(documents=len(splits.train)),
-            "validation": validation.as_json(documents=len(splits.validation)),
-        }
-        write_json(output.folder / "statistics.json", figures)
-        output.counts.update(train=train.instances, validation=validation.instances)
+        with written_whole(out, stage="prepare", settings=recorded, inputs=inputs) as output:
+            output.notes.extend(work.notes)
+            for made in (builder.vocab, builder.shards("train"), builder.shards("validation")):
+                link_folder(made, output.folder / made.name)
+            figures = {
+                **builder.info.as_json(),
+                "corpus": text.as_json(skipped=skipped),
+                **({"cleaning": cleaning} if cleaning else {}),
+                "train": train.as_json(documents=len(splits.train), masks=train_masks),
+                "validation": validation.as_json(documents=len(splits.validation), masks=validation_masks),
+            }
+            write_json(output.folder / "statistics.json", figures)
+            output.counts.update(train=train.instances, validation=validation.instances)
+            shards = sum(1 for _ in output.folder.glob("*/shard-*"))
     return PrepareSummary(
         documents=text.documents,
         skipped_documents=skipped,
@@ -178,148 +203,35 @@ def run(
     )
 
 
-@dataclass(frozen=True)
-class _Job:
-    """What all phases share.
-
-    Attributes:
-        settings: the sections.
-        info: what the shards say about themselves.
-        pairing: how instances are made.
-        specials: ids around segments.
-        folder: the output in the making.
-        scratch: folder for the encoded corpus and the index of instances.
-        progress: where to report to.
-    """
-
-    settings: PrepareSettings
-    info: ShardInfo
-    pairing: Pairing
-    specials: SpecialIds
-    folder: Path
-    scratch: Path
-    progress: Progress
-
-    @classmethod
-    def start(
-        cls, settings: PrepareSettings, tokenizer: Tokenizer, *, folder: Path, progress: Progress
-    ) -> Self:
-        config = settings.prepare
-        (folder / "tokenizer").mkdir()
-        tokenizer.save(folder / "tokenizer")
-        scratch = folder / "scratch"
-        scratch.mkdir()
-        return cls(
-            settings=settings,
-            info=ShardInfo(
-                vocab_size=tokenizer.vocab_size,
-                tokenizer_hash=tokenizer.content_hash(),
-                max_seq_length=config.max_seq_length,
-                objective=config.objective,
-            ),
-            pairing=Pairing(config.objective, config.max_seq_length, config.short_seq_prob, config.seed),
-            specials=SpecialIds(tokenizer.cls_id, tokenizer.sep_id),
-            folder=folder,
-            scratch=scratch,
-            progress=progress,
-        )
-
-    @property
-    def workers(self) -> int:
-        return worker_count(self.settings.runtime.workers)
-
-    def instances(self, split: str) -> Path:
-        """Where the index of a split's instances is kept."""
-        return self.scratch / f"{split}.bin"
-
-
-def _encode(files: Sequence[CorpusFile], job: _Job) -> tuple[CorpusStatistics, Splits]:
-    """Encode the corpus into the scratch folder; choose the documents of the splits."""
-    config = job.settings.prepare
-    statistics = CorpusStatistics()
-    draws: list[NDArray[np.uint64]] = []
-    encode = partial(
-        encode_chunk,
-        vocab=job.folder / "tokenizer",
-        corpus_config=job.settings.corpus,
-        max_tokens=job.pairing.max_tokens,
-        seed=config.seed,
+def _builder(
+    settings: PrepareSettings,
+    files: Sequence[CorpusFile],
+    tokenizer: Tokenizer,
+    folder: Path,
+    executor: Executor,
+    progress: Progress,
+) -> Builder:
+    """Return what makes the shards, with the tokenizer copied into its folder."""
+    config = settings.prepare
+    masker = Masker.of(settings.masking, tokenizer, max_seq_length=config.max_seq_length)
+    copied = folder / "tokenizer"
+    copied.mkdir(exist_ok=True)
+    tokenizer.save(copied)
+    return Builder(
+        files=files,
+        corpus_config=settings.corpus,
+        vocab=copied,
+        info=ShardInfo(
+            vocab_size=tokenizer.vocab_size,
+            tokenizer_hash=tokenizer.content_hash(),
+            max_seq_length=config.max_seq_length,
+            objective=config.objective,
+            masking=masker.config.model_dump_json() if masker.config.mode == "static" else None,
+        ),
+        pairing=Pairing(config.objective, config.max_seq_length, config.short_seq_prob, config.seed),
+        specials=SpecialIds(tokenizer.cls_id, tokenizer.sep_id),
+        masker=masker,
+        folder=folder,
+        executor=executor,
+        progress=progress,
     )
-    chunks = read_chunks(files, job.settings.corpus, characters=_CHUNK_CHARACTERS)
-    size_bytes = sum(file.path.stat().st_size for file in files)
-    with (
-        job.progress.phase("encode", total=size_bytes, unit="bytes") as phase,
-        encoded_files(job.scratch) as writer,
-    ):
-        for chunk in map_ordered(encode, chunks, workers=job.workers):
-            writer.append(chunk)
-            statistics.add(chunk)
-            draws.append(chunk.draws)
-            phase.advance(chunk.read_bytes)
-    if not statistics.tokens:
-        raise CorpusError("the corpus holds no token, only white space and control characters")
-    token_counts = EncodedCorpus.open(job.scratch, vocab_size=job.info.vocab_size).token_counts()
-    splits = split_documents(
-        np.concatenate(draws),
-        token_counts >= NEEDED_TOKENS[config.objective],
-        validation_share=config.validation_share,
-        objective=config.objective,
-    )
-    return statistics, splits
-
-
-def _pair(split: str, documents: NDArray[np.int64], job: _Job) -> SplitStatistics:
-    """Make the instances of a split, as an index into the encoded corpus."""
-    token_counts = EncodedCorpus.open(job.scratch, vocab_size=job.info.vocab_size).token_counts()[documents]
-    SplitDocuments.of(documents, token_counts).save(split_file(job.scratch, split))
-    dupe_factor = job.settings.prepare.dupe_factor if split == "train" else 1
-    tasks = pair_tasks(token_counts, dupe_factor=dupe_factor)
-    pair = partial(
-        pair_documents,
-        pairing=job.pairing,
-        folder=job.scratch,
-        vocab_size=job.info.vocab_size,
-        split=split,
-    )
-    statistics = SplitStatistics(job.pairing)
-    with (
-        job.progress.phase(f"pair {split}", total=len(documents) * dupe_factor, unit="documents") as phase,
-        job.instances(split).open("wb") as index,
-    ):
-        for task, paired in zip(tasks, map_ordered(pair, tasks, workers=job.workers), strict=True):
-            index.write(paired.instances.tobytes())
-            statistics.add(paired)
-            phase.advance(task.end - task.start)
-    return statistics
-
-
-def _write(split: str, statistics: SplitStatistics, job: _Job) -> int:
-    """Write the shards of a split; return how many there are."""
-    (job.folder / split).mkdir()
-    tasks = shard_tasks(
-        rows=statistics.instances,
-        tokens=statistics.tokens,
-        id_bytes=job.info.id_dtype.itemsize,
-        shard_size_bytes=job.settings.prepare.shard_size_mb * _MEBIBYTE,
-    )
-    write = partial(
-        write_shard,
-        out=job.folder / split,
-        encoded=job.scratch,
-        instances=job.instances(split),
-        info=job.info,
-        specials=job.specials,
-        order_key=randomness.key(job.settings.prepare.seed, "shuffle", split),
-    )
-    with job.progress.phase(f"write {split}", total=statistics.instances, unit="instances") as phase:
-        for rows in map_ordered(write, tasks, workers=job.workers):
-            phase.advance(rows)
-    return len(tasks)
-
-
-def _state(files: Sequence[CorpusFile]) -> list[tuple[int, int]]:
-    """Return size and time of the last change of each file, to notice that one changed."""
-    try:
-        return [(file.path.stat().st_size, file.path.stat().st_mtime_ns) for file in files]
-    except OSError as error:
-        raise CorpusError(f"{error.filename}: cannot be read: {error.strerror}") from None

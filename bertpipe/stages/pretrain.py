@@ -12,7 +12,8 @@ from bertpipe.artifacts import check_replaceable, input_hash, work_folder, write
 from bertpipe.checkpoints import SavedModel, load_weights, open_model, write_model
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.errors import CheckpointError, ConfigError
-from bertpipe.instances import MaskingConfig, ShardSet
+from bertpipe.instances import Masker, MaskingConfig, ShardSet, settings_in_effect
+from bertpipe.instances.mask_statistics import sample_masks
 from bertpipe.model import ModelConfig, ModelShape, PretrainingModel, count_parameters
 from bertpipe.pretraining import BatchMaker, MaskedLanguageModelling, TrainingData, ValidationData
 from bertpipe.progress import Progress, Silent
@@ -66,6 +67,7 @@ CODE = (
     "checkpoints",
     "configs.py",
     "errors.py",
+    "extras.py",
     "instances",
     "model",
     "pretraining",
@@ -112,12 +114,13 @@ def run(
     start = open_model(init) if init else None
     inputs = {"shards": input_hash(shards)} | ({"init": start.content_hash} if start else {})
     config, runtime = settings.pretrain, settings.runtime
-    recorded = settings.model_dump(exclude={"runtime"})
     tokenizer = Tokenizer.load(shards / "tokenizer")
     train_shards = _open_shards(shards / "train", tokenizer)
+    masking = settings_in_effect(settings.masking, train_shards)
+    recorded = settings.model_dump(exclude={"runtime"}) | {"masking": masking.model_dump()}
     shape = _shape(settings.model, start, tokenizer, train_shards)
     device = prepare_device(runtime, progress)
-    problem = _problem(config, settings.masking, shape, start, tokenizer, shards)
+    problem = _problem(config, masking, shape, start, tokenizer, shards)
     with work_folder(
         "pretrain", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:
@@ -135,6 +138,7 @@ def run(
             "sequences": config.total_steps * config.batch_size,
             "tokens": outcome.tokens,
             "parameters": count_parameters(problem.model),
+            **_mask_shares(train_shards, masking, tokenizer, seed=config.seed),
         }
         with written_whole(out, stage="pretrain", settings=recorded, inputs=inputs) as output:
             output.notes.extend(work.notes)
@@ -145,6 +149,17 @@ def run(
             write_curves(output.folder / "curves.tsv", outcome.rows)
             write_json(output.folder / "metrics.json", figures)
     return PretrainSummary(resumed_from_step=outcome.resumed_from_step, figures=figures)
+
+
+def _mask_shares(
+    shards: ShardSet, masking: MaskingConfig, tokenizer: Tokenizer, *, seed: int
+) -> dict[str, float]:
+    """Return what masking did to the first rows; of stored masks, the figures of the shards tell."""
+    if shards.info.masking is not None:
+        return {}
+    masker = Masker.of(masking, tokenizer, max_seq_length=shards.max_seq_length)
+    measured = sample_masks(shards, masker, seed=seed).as_json()
+    return {name: measured[name] for name in ("predicted_share", "mask_share", "random_share", "keep_share")}
 
 
 def _open_shards(folder: Path, tokenizer: Tokenizer) -> ShardSet:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,54 +11,71 @@ from pydantic import Field
 from bertpipe.artifacts import check_replaceable, write_json, written_whole
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.corpus import (
-    Chunk,
     CorpusConfig,
     CorpusFile,
-    corpus_hash,
+    corpus_inputs,
+    empty_corpus,
     find_files,
-    read_chunks,
-    split_document,
+    local_roots,
 )
 from bertpipe.errors import CorpusError
-from bertpipe.executors import map_ordered, worker_count
+from bertpipe.executors import open_executor
 from bertpipe.progress import Progress, Silent
 from bertpipe.vocab import (
+    ALGORITHMS,
     SPECIAL_TOKENS,
+    Fit,
+    NormalizationConfig,
+    PieceCounts,
     Tokenizer,
-    WordPieceVocabulary,
-    count_pieces,
+    Vocabulary,
     count_words,
-    train_wordpiece,
+    measure_fit,
 )
+from bertpipe.vocab.counting import CountedText, SamplingConfig, TextCounter
 
 CODE = (
     "artifacts",
     "configs.py",
     "corpus",
     "errors.py",
-    "executors.py",
+    "executors",
+    "extras.py",
     "progress.py",
+    "randomness.py",
     "stages/vocab.py",
     "vocab",
 )
 
-_CHUNK_CHARACTERS = 2_000_000
 _EXAMPLES = 20
 
 
-class VocabConfig(Settings):
+class VocabConfig(NormalizationConfig, SamplingConfig):
     """The section ``vocab``."""
 
     size: int = Field(
         30522, gt=len(SPECIAL_TOKENS), le=1_000_000, description="Tokens, special tokens included."
     )
-    algorithm: Literal["wordpiece"] = Field("wordpiece", description="How words are cut into pieces.")
-    lowercase: bool = Field(
-        True, description="Lower the case and strip accents, as BERT's uncased models do."
+    algorithm: Literal["wordpiece", "bpe", "unigram"] = Field(
+        "wordpiece",
+        description="How words are cut into pieces; bpe works on bytes, as GPT-2 does; unigram needs the "
+        "extra of that name.",
     )
     min_frequency: int = Field(2, ge=1, description="How often a pair must occur to become a token.")
     limit_alphabet: int | None = Field(
-        1000, ge=1, description="How many different characters to keep, the most frequent; unset: all."
+        1000,
+        ge=1,
+        description="How many different characters to keep at most, the most frequent; unset: all. "
+        "Chinese, Japanese and Korean need several thousand; bpe knows every character.",
+    )
+    alphabet_coverage: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of all characters after which no rarer ones are kept, such as 0.9995.",
+    )
+    pad_to_multiple_of: int | None = Field(
+        None, ge=1, description="Add tokens [unused0] and so on up to a multiple, such as 8; unset: none."
     )
 
 
@@ -73,121 +89,127 @@ class VocabSettings(Settings):
 
 @dataclass(frozen=True)
 class VocabSummary:
-    """The vocabulary, and how it fits the text it was trained on.
+    """The vocabulary, and how it fits text.
 
     Attributes:
-        documents: number of documents.
-        sentences: number of sentences.
+        documents: number of documents that it was trained on.
         characters: number of characters in them, before normalisation.
+        sample_share: share of the corpus's characters that was looked at; 1: all.
         distinct_words: number of different words after normalisation.
         alphabet_kept: number of different characters that the vocabulary knows.
         alphabet_dropped: number of the others; a word with one of them is unknown.
+        dropped_share: share of these among all characters of words.
         dropped_examples: some of those, the most frequent first.
         vocab_size: number of tokens; below ``vocab.size`` where no pair was left to merge.
+        unused_tokens: those of them that only fill up to a multiple.
+        measured_documents: number of documents held out, on which all that follows was measured;
+            0: it was measured on the text of the training.
         fertility: tokens for each run of characters between spaces.
         unknown_rate: share of ``[UNK]`` among the tokens.
-        longest_pieces: the longest tokens.
+        unknown_characters: number of different characters that the vocabulary does not know.
+        longest_pieces: the longest tokens that occur.
     """
 
     documents: int
-    sentences: int
     characters: int
+    sample_share: float
     distinct_words: int
     alphabet_kept: int
     alphabet_dropped: int
+    dropped_share: float
     dropped_examples: list[str]
     vocab_size: int
+    unused_tokens: int
+    measured_documents: int
     fertility: float
     unknown_rate: float
+    unknown_characters: int
     longest_pieces: list[str]
 
 
 def run(
-    settings: VocabSettings, *, corpus: Sequence[Path], out: Path, progress: Progress | None = None
+    settings: VocabSettings, *, corpus: Sequence[str | Path], out: Path, progress: Progress | None = None
 ) -> VocabSummary:
     """Train a subword vocabulary on ``corpus`` and write a tokenizer folder to ``out``.
 
-    Memory grows with the different words of the corpus and its longest document, not with its size.
+    Memory grows with the different words of the sample and the longest document, not with the
+    size of the corpus.
 
     Args:
         settings: the sections.
-        corpus: text files and folders.
+        corpus: files, folders and what else ``find_files`` knows.
         out: the tokenizer folder to write.
         progress: where to report to.
 
     Raises:
         CorpusError: the text cannot be read, or holds no word.
-        ConfigError: the size is too small for the alphabet.
+        ConfigError: the size is too small for the alphabet, or the sample for a document.
         ArtifactError: ``out`` exists and is not ours.
     """
     progress = progress or Silent()
     config = settings.vocab
-    check_replaceable(out, stage="vocab", inputs=corpus)
+    check_replaceable(out, stage="vocab", inputs=local_roots(corpus))
     files = find_files(corpus)
     text = _count(files, settings, progress)
-    words = count_words(text.pieces, lowercase=config.lowercase)
+    if config.max_words is not None and len(text.pieces) > config.max_words:
+        progress.note(
+            f"of {len(text.pieces)} different runs between spaces the vocabulary is trained on the most "
+            f"frequent, vocab.max_words = {config.max_words}"
+        )
+    words, runs = _words(text.pieces, config)
     if not words:
         raise CorpusError("the corpus holds no word, only white space and control characters")
     vocabulary = _train(words, config, progress)
-    tokenizer = Tokenizer.build(vocabulary.tokens, lowercase=config.lowercase)
-    summary = _summary(text, words, vocabulary, tokenizer)
-    recorded = settings.model_dump(include={"vocab", "corpus"})
-    with written_whole(
-        out, stage="vocab", settings=recorded, inputs={"corpus": corpus_hash(files)}
-    ) as output:
+    tokenizer = Tokenizer.of(vocabulary, ALGORITHMS[config.algorithm], config)
+    held_out, held_out_runs = _words(text.held_out, config)
+    fit = measure_fit(
+        held_out or words,
+        runs=held_out_runs if held_out else runs,
+        tokenizer=tokenizer,
+        alphabet=vocabulary.alphabet,
+    )
+    summary = _summary(text, words, vocabulary, fit, measured=text.held_out_documents if held_out else 0)
+    recorded = {"vocab": config.model_dump(), "corpus": settings.corpus.recorded()}
+    inputs = corpus_inputs(files, settings.corpus)
+    with written_whole(out, stage="vocab", settings=recorded, inputs=inputs) as output:
         tokenizer.save(output.folder)
-        write_json(output.folder / "statistics.json", asdict(summary))
+        figures = asdict(summary) | ({"cleaning": text.cleaning} if text.cleaning else {})
+        write_json(output.folder / "statistics.json", figures)
         output.counts["tokens"] = summary.vocab_size
     return summary
 
 
-@dataclass
-class _Text:
-    """What was counted in a part of the corpus, or in all of it."""
-
-    documents: int
-    sentences: int
-    characters: int
-    pieces: Counter[str]
-
-    def add(self, other: "_Text") -> None:
-        self.documents += other.documents
-        self.sentences += other.sentences
-        self.characters += other.characters
-        self.pieces.update(other.pieces)
+def _count(files: Sequence[CorpusFile], settings: VocabSettings, progress: Progress) -> CountedText:
+    reads = [file.path for file in files if isinstance(file.path, Path)]
+    with open_executor(settings.runtime, reads=reads) as executor:
+        text = TextCounter(files, settings.corpus, settings.vocab, executor, progress).count()
+    if not text.documents:
+        raise _nothing_left(files, text)
+    return text
 
 
-def _count(files: Sequence[CorpusFile], settings: VocabSettings, progress: Progress) -> _Text:
-    """Count pieces in all files, chunk by chunk in as many processes as there are workers."""
-    whole = _Text(0, 0, 0, Counter())
-    size_bytes = sum(file.path.stat().st_size for file in files)
-    chunks = read_chunks(files, settings.corpus, characters=_CHUNK_CHARACTERS)
-    count = partial(_count_chunk, config=settings.corpus)
-    with progress.phase("count words", total=size_bytes, unit="bytes") as phase:
-        for read_bytes, part in map_ordered(count, chunks, workers=worker_count(settings.runtime.workers)):
-            whole.add(part)
-            phase.advance(read_bytes)
-    return whole
-
-
-def _count_chunk(chunk: Chunk, *, config: CorpusConfig) -> tuple[int, _Text]:
-    documents = [split_document(paragraphs, config) for paragraphs in chunk.documents]
-    text = _Text(
-        documents=len(documents),
-        sentences=sum(map(len, documents)),
-        characters=sum(len(sentence) for document in documents for sentence in document),
-        pieces=count_pieces("\n".join(document) for document in documents),
+def _nothing_left(files: Sequence[CorpusFile], text: CountedText) -> CorpusError:
+    if not text.held_out_documents:
+        return empty_corpus(files)
+    return CorpusError(
+        f"all {text.held_out_documents} documents are held out", hint="set vocab.held_out_share lower"
     )
-    return chunk.read_bytes, text
 
 
-def _train(words: Counter[str], config: VocabConfig, progress: Progress) -> WordPieceVocabulary:
+def _words(pieces: PieceCounts, config: VocabConfig) -> tuple[Counter[str], int]:
+    """Return the counted words, and the number of pieces that they come from."""
+    counts = pieces.by_piece(limit=config.max_words)
+    return count_words(counts, ALGORITHMS[config.algorithm], config), sum(counts.values())
+
+
+def _train(words: Counter[str], config: VocabConfig, progress: Progress) -> Vocabulary:
     with progress.phase("merge", total=config.size, unit="tokens") as phase:
-        vocabulary = train_wordpiece(
+        vocabulary = ALGORITHMS[config.algorithm].train(
             words,
             size=config.size,
             min_frequency=config.min_frequency,
             limit_alphabet=config.limit_alphabet,
+            alphabet_coverage=config.alphabet_coverage,
             on_tokens=phase.advance,
         )
     if len(vocabulary.tokens) < config.size:
@@ -195,28 +217,44 @@ def _train(words: Counter[str], config: VocabConfig, progress: Progress) -> Word
             f"the vocabulary has {len(vocabulary.tokens)} tokens, not {config.size}: no pair of pieces "
             f"is left that occurs {config.min_frequency} times"
         )
-    return vocabulary
+    if vocabulary.dropped:
+        progress.note(_dropped(words, vocabulary))
+    padded = vocabulary.padded(config.pad_to_multiple_of)
+    if padded.unused:
+        progress.note(
+            f"{padded.unused} unused tokens make it {len(padded.tokens)}, "
+            f"a multiple of {config.pad_to_multiple_of}"
+        )
+    return padded
+
+
+def _dropped(words: Counter[str], vocabulary: Vocabulary) -> str:
+    examples = " ".join(list(vocabulary.dropped)[:_EXAMPLES])
+    return (
+        f"{len(vocabulary.dropped)} rare characters, {_dropped_share(words, vocabulary):.4%} of the text, "
+        f"are not in the alphabet of {len(vocabulary.alphabet)}; words with them are unknown: {examples}"
+    )
+
+
+def _dropped_share(words: Counter[str], vocabulary: Vocabulary) -> float:
+    characters = sum(len(word) * count for word, count in words.items())
+    return round(sum(vocabulary.dropped.values()) / characters, 9)
 
 
 def _summary(
-    text: _Text, words: Counter[str], vocabulary: WordPieceVocabulary, tokenizer: Tokenizer
+    text: CountedText, words: Counter[str], vocabulary: Vocabulary, fit: Fit, *, measured: int
 ) -> VocabSummary:
-    tokens = unknown = 0
-    for word, count in words.items():
-        ids = tokenizer.ids_of_word(word)
-        tokens += count * len(ids)
-        unknown += count * ids.count(tokenizer.unk_id)
-    own = vocabulary.tokens[len(SPECIAL_TOKENS) :]
     return VocabSummary(
         documents=text.documents,
-        sentences=text.sentences,
         characters=text.characters,
+        sample_share=round(text.sample_share, 6),
         distinct_words=len(words),
         alphabet_kept=len(vocabulary.alphabet),
         alphabet_dropped=len(vocabulary.dropped),
-        dropped_examples=vocabulary.dropped[:_EXAMPLES],
+        dropped_share=_dropped_share(words, vocabulary),
+        dropped_examples=list(vocabulary.dropped)[:_EXAMPLES],
         vocab_size=len(vocabulary.tokens),
-        fertility=round(tokens / text.pieces.total(), 6),
-        unknown_rate=round(unknown / tokens, 6),
-        longest_pieces=sorted(own, key=lambda token: (-len(token), token))[:_EXAMPLES],
+        unused_tokens=vocabulary.unused,
+        measured_documents=measured,
+        **asdict(fit),
     )

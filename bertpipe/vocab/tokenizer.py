@@ -11,20 +11,22 @@ from typing import Any
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers.decoders import WordPiece as WordPieceDecoder
-from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 
 from bertpipe.artifacts import write_json
 from bertpipe.errors import ArtifactError
-from bertpipe.vocab.normalization import normalizer, pre_tokenizer
-from bertpipe.vocab.wordpiece import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK
+from bertpipe.vocab.algorithms import ALGORITHMS, Algorithm, algorithm_of
+from bertpipe.vocab.normalization import NormalizationConfig, normalizer
+from bertpipe.vocab.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, Vocabulary
 
 TOKENIZER_FILE = "tokenizer.json"
 VOCABULARY_FILE = "vocab.txt"
 CONFIG_FILE = "tokenizer_config.json"
 
 _MODEL_MAX_LENGTH = 512  # positions of BERT's models
+
+# Normalizers that neither look across a space nor make one of a printable ASCII character.
+_WITHIN_WORDS = {"BertNormalizer", "NFC", "NFD", "NFKC", "NFKD", "Lowercase", "StripAccents"}
 
 
 @dataclass(frozen=True)
@@ -56,20 +58,31 @@ class Tokenizer:
 
         Args:
             tokens: the vocabulary; holds the special tokens, no token twice.
-            lowercase: see ``normalization.normalizer``.
+            lowercase: whether to lower the case and strip accents.
         """
-        vocabulary = {token: token_id for token_id, token in enumerate(tokens)}
-        assert len(vocabulary) == len(tokens), "a token stands twice in the vocabulary"
-        backend = tokenizers.Tokenizer(WordPiece(vocabulary, unk_token=UNK))
+        return cls.of(
+            Vocabulary(list(tokens), []), ALGORITHMS["wordpiece"], NormalizationConfig(lowercase=lowercase)
+        )
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, algorithm: Algorithm, config: NormalizationConfig) -> "Tokenizer":
+        """Return a tokenizer with BERT's template around its text, ids in the order of the tokens.
+
+        Args:
+            vocabulary: holds the special tokens.
+            algorithm: the one that has made it.
+            config: what happens to text before it is cut.
+        """
+        backend = tokenizers.Tokenizer(algorithm.model(vocabulary))
         backend.add_special_tokens(list(SPECIAL_TOKENS))
-        backend.normalizer = normalizer(lowercase=lowercase)
-        backend.pre_tokenizer = pre_tokenizer()
+        backend.normalizer = normalizer(config)
+        backend.pre_tokenizer = algorithm.pre_tokenizer(split_digits=config.split_digits)
         backend.post_processor = TemplateProcessing(
             single=f"{CLS} $A {SEP}",
             pair=f"{CLS} $A {SEP} $B:1 {SEP}:1",
-            special_tokens=[(CLS, vocabulary[CLS]), (SEP, vocabulary[SEP])],
+            special_tokens=[(token, vocabulary.tokens.index(token)) for token in (CLS, SEP)],
         )
-        backend.decoder = WordPieceDecoder()
+        backend.decoder = algorithm.decoder
         return cls(backend)
 
     @classmethod
@@ -148,15 +161,22 @@ class Tokenizer:
         """Ids of all special tokens, sorted."""
         return tuple(sorted(self._id(token) for token in SPECIAL_TOKENS))
 
+    @property
+    def continues_word(self) -> NDArray[np.bool_]:
+        """Whether each id goes on with the word of the id before, bool ``[V]``.
+
+        For masking whole words: where no piece marks words (a model that is none of ours), each
+        piece is a word. With BPE and Unigram signs belong to the word that they follow.
+        """
+        algorithm = algorithm_of(json.loads(self._backend.to_str())["model"]["type"])
+        if algorithm is None:
+            return np.zeros(self.vocab_size, dtype=np.bool_)
+        return np.fromiter(map(algorithm.continues_word, self.tokens), np.bool_, count=self.vocab_size)
+
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the ids of each text, without special tokens."""
-        rows = [
-            encoding.ids
-            for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        ]
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
-        flat = chain.from_iterable(rows)
-        return Encoded(np.fromiter(flat, dtype=np.uint32, count=int(lengths.sum())), lengths)
+        encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+        return _joined([encoding.ids for encoding in encodings])
 
     def normalize(self, text: str) -> str:
         """Return the text as it is before it is cut into words."""
@@ -166,6 +186,30 @@ class Tokenizer:
     def ids_of_word(self, word: str) -> list[int]:
         """Return the ids of one word that is normalised and cut already."""
         return [token.id for token in self._backend.model.tokenize(word)]
+
+    @property
+    def cuts_words_like_bert(self) -> bool:
+        """Whether a space always ends a word, and an ASCII sign always is one: see ``Encoder``."""
+        described = json.loads(self._backend.to_str())
+        normalizer = described["normalizer"] or {"type": "Sequence", "normalizers": []}
+        return (
+            described["pre_tokenizer"] == {"type": "BertPreTokenizer"}
+            and {part["type"] for part in normalizer.get("normalizers", [normalizer])} <= _WITHIN_WORDS
+            and {token["content"] for token in described["added_tokens"]} <= set(SPECIAL_TOKENS)
+        )
+
+    def encode_words(self, words: Sequence[str]) -> Encoded:
+        """Return the ids of words as ``Encoder`` cuts them: what ``encode`` gives, several times faster.
+
+        A word of ASCII is one word after normalisation too, so the model alone is asked.
+        """
+        plain = [word for word in words if word.isascii() and word.isprintable()]
+        others = list(set(words).difference(plain))
+        normal = self.normalize(" ".join(plain)).split(" ") if plain else []
+        encodings = self._backend.encode_batch_fast(others, add_special_tokens=False)
+        ids = dict(zip(plain, map(self.ids_of_word, normal), strict=True))
+        ids.update(zip(others, (encoding.ids for encoding in encodings), strict=True))
+        return _joined([ids[word] for word in words])
 
     def content_hash(self) -> str:
         """Return a sha256 of what ``tokenizer.json`` holds: two that agree give the same ids."""
@@ -200,3 +244,9 @@ class Tokenizer:
         described = json.loads(self._backend.to_str())["normalizer"] or {}
         parts = described.get("normalizers", [described])
         return any(part.get("lowercase", False) for part in parts)
+
+
+def _joined(rows: Sequence[Sequence[int]]) -> Encoded:
+    lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    flat = chain.from_iterable(rows)
+    return Encoded(np.fromiter(flat, dtype=np.uint32, count=int(lengths.sum())), lengths)

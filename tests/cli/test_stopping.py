@@ -93,7 +93,8 @@ def test_a_stopped_stage_leaves_nothing(
         # The resource tracker, the fork server and two workers.
         assert until(lambda: len(me.children(recursive=True)) >= 4)
         # Once a chunk has come back, workers are at work and ignore Ctrl-C.
-        assert until(lambda: _size(Path(".out.partial/scratch/ids.bin")) > 0)
+        work = Path(os.environ["BERTPIPE_WORK"], "work")
+        assert until(lambda: any(map(_size, work.glob("prepare/*/encoded/ids.bin"))))
         children = me.children(recursive=True)
         os.killpg(process.pid, number) if to_group else process.send_signal(number)
         stdout, stderr = process.communicate(timeout=20)
@@ -119,7 +120,7 @@ def test_a_full_disk_in_a_data_stage(spawn: Spawn, shards: Path, corpus: str, li
     result = spawn(*arguments, before=SMALL_DISK.format(limit=limit))
     assert result.returncode == 9, result.stderr
     error, hint = result.stderr.splitlines()
-    assert error.startswith("error: ") and "out" in error and "File too large" in error
+    assert error.startswith("error: ") and "/work/prepare/" in error and "File too large" in error
     assert hint == "hint: free some disk space and run the command again"
     assert sorted(path.name for path in Path().iterdir()) == ["corpus.txt", "shards", "vocab"]
 

@@ -1,15 +1,11 @@
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bertpipe.corpus import CorpusConfig, Document, find_files, read_chunks, read_documents, split_document
-from bertpipe.errors import CorpusError
+from bertpipe.corpus import CorpusConfig, Document, find_files, read_documents
 
 
 def documents(path: Path, **settings: Any) -> list[Document]:
@@ -86,32 +82,7 @@ def test_a_document_ends_with_its_file(tmp_path: Path) -> None:
     assert documents(tmp_path) == [["One."], ["Two."]]
 
 
-@pytest.mark.parametrize("mode", ["blank_line", "file", "heading"])
-@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
-def test_a_corpus_without_text_is_an_error(tmp_path: Path, mode: str, name: str) -> None:
-    """White space alone is no corpus; the message names the file."""
-    (tmp_path / name).write_text("\n \n\t\r\n")
-    with pytest.raises(CorpusError, match=rf"the corpus is empty: no text in .*{name}"):
-        documents(tmp_path, documents=mode)
-
-
 def test_a_heading_pattern_that_is_none_is_refused() -> None:
     """A broken regular expression is told when settings are read."""
     with pytest.raises(ValidationError, match="not a regular expression"):
         CorpusConfig(heading_pattern="(")
-
-
-@given(st.lists(st.lists(st.text("ab. \u3002", min_size=1).filter(str.strip), min_size=1), min_size=1))
-def test_chunks_hold_the_documents_once_and_in_order(
-    tmp_path_factory: pytest.TempPathFactory, content: Sequence[Sequence[str]]
-) -> None:
-    """However text is cut into chunks, the documents and the bytes read are those of the files."""
-    path = tmp_path_factory.mktemp("corpus") / "a.txt"
-    path.write_text("\n\n".join("\n".join(lines) for lines in content))
-    files, config = find_files([path]), CorpusConfig()
-    whole = list(read_documents(files, config))
-    for characters in (1, 7, 1000):
-        chunks = list(read_chunks(files, config, characters=characters))
-        assert [split_document(d, config) for chunk in chunks for d in chunk.documents] == whole
-        assert sum(chunk.read_bytes for chunk in chunks) == path.stat().st_size
-        assert all(chunk.documents for chunk in chunks[:-1])

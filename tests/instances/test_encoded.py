@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bertpipe.corpus import Chunk, CorpusConfig
+from bertpipe.artifacts import growing_files
+from bertpipe.corpus import CorpusConfig, Part
+from bertpipe.corpus.reading.pieces import Texts
+from bertpipe.corpus.reading.texts import Parsed
 from bertpipe.instances.encoded import (
-    EncodedChunk,
+    ENCODED_FILES,
     EncodedCorpus,
+    EncodedPart,
+    append,
     cut_evenly,
-    encode_chunk,
-    encoded_files,
+    encode_part,
     spans_of,
 )
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
@@ -30,9 +34,17 @@ def vocab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def encode(documents: list[list[str]], vocab: Path, *, max_tokens: int = 20, seed: int = 0) -> EncodedChunk:
-    chunk = Chunk(documents=documents, read_bytes=17)
-    return encode_chunk(chunk, vocab=vocab, corpus_config=LINES, max_tokens=max_tokens, seed=seed)
+def encode(
+    documents: list[list[str]],
+    vocab: Path,
+    *,
+    keep: list[bool] | None = None,
+    max_tokens: int = 20,
+    seed: int = 0,
+) -> EncodedPart:
+    part = Part((Texts(Parsed(documents, replaced=3)),), read_bytes=17)
+    item = part, None if keep is None else np.array(keep)
+    return encode_part(item, vocab=vocab, corpus_config=LINES, max_tokens=max_tokens, seed=seed)
 
 
 @given(st.lists(st.integers(0, 500), max_size=20), st.integers(5, 40))
@@ -53,16 +65,17 @@ def test_cut_sentences_keep_all_their_tokens(lengths: list[int], max_tokens: int
     assert position == len(pieces)
 
 
-def test_a_chunk_is_counted_as_it_is(vocab: Path) -> None:
+def test_a_part_is_counted_as_it_is(vocab: Path) -> None:
     """Sentences, unknown words, and a document of which no token is left."""
-    chunk = encode([["wa wb", "wc zz"], ["\u0001"], ["wd " * 50]], vocab)
+    part = encode([["wa wb", "wc zz"], ["\u0001"], ["wd " * 50]], vocab)
     first = len(SPECIAL_TOKENS)
     unknown = SPECIAL_TOKENS.index("[UNK]")
-    assert chunk.ids[:4].tolist() == [first, first + 1, first + 2, unknown]
-    assert chunk.ids.dtype == np.uint16
-    assert chunk.sentence_lengths.tolist() == [2, 2, 10, 10, 10, 10, 10]
-    assert chunk.sentence_counts.tolist() == [2, 0, 5]
-    assert (chunk.sentences, chunk.cut_sentences, chunk.unknown, chunk.read_bytes) == (4, 1, 1, 17)
+    assert part.ids[:4].tolist() == [first, first + 1, first + 2, unknown]
+    assert part.ids.dtype == np.uint16
+    assert part.sentence_lengths.tolist() == [2, 2, 10, 10, 10, 10, 10]
+    assert part.sentence_counts.tolist() == [2, 0, 5]
+    assert (part.sentences, part.cut_sentences, part.unknown) == (4, 1, 1)
+    assert (part.replaced, part.read_bytes) == (3, 17)
 
 
 def test_equal_documents_draw_alike(vocab: Path) -> None:
@@ -72,16 +85,28 @@ def test_equal_documents_draw_alike(vocab: Path) -> None:
     assert encode([["wa wb", "wc"]], vocab, seed=1).draws.tolist() != one[:1]
 
 
-def test_chunks_follow_each_other_in_the_files(vocab: Path, tmp_path: Path) -> None:
-    """However documents come in chunks, the mapped corpus is the same."""
+def test_documents_that_cleaning_took_are_left_out(vocab: Path) -> None:
+    """What is encoded is what stays."""
+    documents = [["wa wb"], ["wc"], ["wd we", "wf"]]
+    left = encode(documents, vocab, keep=[True, False, True])
+    assert left.ids.tolist() == encode([documents[0], documents[2]], vocab).ids.tolist()
+    assert left.sentence_counts.tolist() == [1, 2]
+
+
+def test_parts_follow_each_other_in_the_files(vocab: Path, tmp_path: Path) -> None:
+    """However documents come in parts, the mapped corpus is the same."""
     documents = [["wa wb", "wc"], ["\u0001"], ["wd we wf wg", "wh"], ["wa"]]
-    for name, chunks in {"one": [documents], "many": [[document] for document in documents]}.items():
-        (tmp_path / name).mkdir()
-        with encoded_files(tmp_path / name) as writer:
-            for chunk in chunks:
-                writer.append(encode(chunk, vocab))
+    for name, parts in {"one": [documents], "many": [[document] for document in documents]}.items():
+        with growing_files(tmp_path / name, ENCODED_FILES) as files:
+            tokens = 0
+            for part in parts:
+                encoded = encode(part, vocab)
+                append(encoded, files, tokens=tokens)
+                tokens += len(encoded.ids)
+                files.finish_item({})
     one, many = (EncodedCorpus.open(tmp_path / name, vocab_size=13) for name in ("one", "many"))
     assert one.ids.tolist() == many.ids.tolist()
     assert one.sentence_bounds.tolist() == many.sentence_bounds.tolist() == [0, 2, 3, 7, 8, 9]
     assert one.document_bounds.tolist() == many.document_bounds.tolist() == [0, 2, 2, 4, 5]
+    assert one.draws.tolist() == many.draws.tolist()
     assert one.token_counts().tolist() == [3, 0, 5, 1]

@@ -7,8 +7,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bertpipe import randomness
 from bertpipe.instances.partners import SplitDocuments
-from bertpipe.randomness import stream
+
+
+def bits(seed: int, count: int) -> randomness.Bits:
+    return randomness.hashed(randomness.key(seed, "test"), np.arange(count))
 
 
 def documents_of(token_counts: list[int]) -> SplitDocuments:
@@ -24,8 +28,10 @@ def test_the_partner_is_another_and_long_enough(
 ) -> None:
     """Never the document itself; one with enough tokens where there is any."""
     position = data.draw(st.integers(0, len(token_counts) - 1))
-    drawn = documents_of(token_counts).draw_other(stream(seed), position=position, tokens=tokens)
-    index = (drawn - 10) // 3
+    drawn = documents_of(token_counts).draw_other(
+        bits(seed, 1), places=np.array([position]), tokens=np.array([tokens])
+    )
+    index = (int(drawn[0]) - 10) // 3
     assert index != position
     others = [count for other, count in enumerate(token_counts) if other != position]
     assert token_counts[index] >= tokens or max(others) < tokens
@@ -34,8 +40,8 @@ def test_the_partner_is_another_and_long_enough(
 def test_all_partners_are_as_likely() -> None:
     """Each of the documents that are long enough is drawn as often as another (5 sigma)."""
     documents = documents_of([5, 100, 40, 60, 30, 80])
-    draws = stream(3)
-    counts = Counter(documents.draw_other(draws, position=3, tokens=35) for _ in range(6000))
+    drawn = documents.draw_other(bits(3, 6000), places=np.full(6000, 3), tokens=np.full(6000, 35))
+    counts = Counter(drawn.tolist())
     assert set(counts) == {13, 16, 25}
     assert all(abs(count - 2000) < 5 * (6000 * 2 / 9) ** 0.5 for count in counts.values())
 

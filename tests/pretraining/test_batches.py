@@ -1,13 +1,19 @@
 """Which rows an update sees and what is hidden in them: functions of the seed and the step."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from bertpipe.errors import ConfigError
-from bertpipe.instances import MaskingConfig, ShardSet
+from bertpipe.instances import Masker, MaskingConfig, ShardSet
+from bertpipe.instances.format import schema, shard_name
+from bertpipe.instances.mask_statistics import sample_masks
+from bertpipe.instances.static import StaticMasks
 from bertpipe.pretraining import BatchMaker, PretrainingBatch, TrainingData, ValidationData
 from bertpipe.vocab import Tokenizer
 
@@ -132,3 +138,83 @@ def test_validation_is_always_the_same(
     other = ValidationData(shards, maker, sequences, 3)
     labels = [torch.cat([batch.labels for batch in batches]) for batches in (first, other)]
     assert torch.equal(*labels)
+
+
+@pytest.fixture
+def static_shards(make_shards: Shards, tokenizer: Tokenizer, tmp_path: Path) -> ShardSet:
+    """The 21 rows, masked once, with half of the tokens hidden."""
+    plain = make_shards("nsp")
+    rows = plain.rows(np.arange(ROWS))
+    config = MaskingConfig(mode="static", masked_lm_prob=0.5)
+    masker = Masker.of(config, tokenizer, max_seq_length=plain.max_seq_length)
+    masks = StaticMasks.of(masker, seed=3, split="train")
+    stored = masks.draw(rows.input_ids.astype(np.uint16), rows.lengths, first_row=0)
+    columns = schema(replace(plain.info, masking=masks.settings))
+    ends, mask_ends = np.cumsum(rows.lengths)[:-1], np.cumsum(stored.counts)[:-1]
+    values = [
+        [row.tolist() for row in np.split(stored.input_ids, ends)],
+        rows.first_segment_lengths.tolist(),
+        rows.next_sentence_labels.tolist(),
+        [0] * ROWS,
+        [1] * ROWS,
+        [row.tolist() for row in np.split(stored.positions, mask_ends)],
+        [row.tolist() for row in np.split(stored.ids, mask_ends)],
+    ]
+    arrays = [pa.array(column, type=field.type) for column, field in zip(values, columns, strict=True)]
+    with pa.OSFile(str(tmp_path / shard_name(0, 1)), "wb") as file, pa.ipc.new_file(file, columns) as out:
+        out.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns))
+    return ShardSet.open(tmp_path)
+
+
+def test_stored_masks_are_used_as_they_are(
+    static_shards: ShardSet, make_shards: Shards, tokenizer: Tokenizer
+) -> None:
+    """Static masking: the same positions in every epoch, whatever the seed; the originals come back."""
+    data = data_of(static_shards, tokenizer, batch_size=ROWS)
+    one, two = (hidden(data.micro_batches(epoch)[0]) for epoch in (0, 1))
+    assert (
+        one == two == hidden(data_of(static_shards, tokenizer, batch_size=ROWS, seed=2).micro_batches(0)[0])
+    )
+    assert sum(map(len, one.values())) > ROWS * 3
+    plain = data_of(make_shards("nsp"), tokenizer, batch_size=ROWS).micro_batches(0)[0]
+    assert originals(data.micro_batches(0)[0]) == originals(plain)
+
+
+def test_settings_that_the_shards_contradict_are_refused(
+    static_shards: ShardSet, make_shards: Shards, tokenizer: Tokenizer
+) -> None:
+    """In training and in validation data, before the first batch."""
+    other = BatchMaker(MaskingConfig(masked_lm_prob=0.15), tokenizer, 24)
+    with pytest.raises(ConfigError, match=r"masked_lm_prob = 0\.15, but .* was masked with 0\.5"):
+        TrainingData(static_shards, other, 4, 4, 1)
+    with pytest.raises(ConfigError, match=r"masked_lm_prob = 0\.15, but .* was masked with 0\.5"):
+        ValidationData(static_shards, other, 4, 4)
+    static = BatchMaker(MaskingConfig(mode="static"), tokenizer, 24)
+    with pytest.raises(ConfigError, match="without masks"):
+        TrainingData(make_shards("nsp"), static, 4, 4, 1)
+    assert len(list(ValidationData(static_shards, static, 4, 4))) == 1
+
+
+def test_sampled_masks_are_those_of_the_first_epoch(make_shards: Shards, tokenizer: Tokenizer) -> None:
+    """The statistics count what training with that seed will see first."""
+    shards = make_shards("nsp")
+    masker = Masker.of(MaskingConfig(), tokenizer, max_seq_length=shards.max_seq_length)
+    for rows in (8, ROWS, 1000):
+        batches = data_of(shards, tokenizer, batch_size=min(rows, ROWS), seed=4).micro_batches(0)
+        shown = torch.cat([batch.tokens.input_ids[batch.predicted] for batch in batches])
+        counts = sample_masks(shards, masker, seed=4, rows=rows)
+        assert counts.rows == min(rows, ROWS)
+        assert counts.predictions == len(shown)
+        assert counts.masked == int((shown == tokenizer.mask_id).sum())
+        assert counts.kept == int((shown == torch.cat([batch.labels for batch in batches])).sum())
+
+
+def test_whole_words_are_hidden_in_batches(make_shards: Shards, tokenizer: Tokenizer) -> None:
+    """The unit comes from the settings; with a token a word it hides as many tokens as are asked for."""
+    shards = make_shards("nsp")
+    for unit in ("whole_word", "span"):
+        maker = BatchMaker(MaskingConfig.model_validate({"unit": unit}), tokenizer, shards.max_seq_length)
+        (batch,) = TrainingData(shards, maker, ROWS, ROWS, 1).micro_batches(0)
+        (tokens,) = data_of(shards, tokenizer, batch_size=ROWS).micro_batches(0)
+        assert len(batch.labels) == len(tokens.labels)
+        assert not np.isin(batch.labels.numpy(), tokenizer.special_ids).any()

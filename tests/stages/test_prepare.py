@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bertpipe.artifacts import open_artifact, written_whole
+from bertpipe.artifacts import growing, open_artifact, written_whole
 from bertpipe.configs import RuntimeConfig
 from bertpipe.corpus import CorpusConfig
+from bertpipe.corpus.cleaning import CleaningConfig
 from bertpipe.errors import ArtifactError, CorpusError
-from bertpipe.instances import MaskingConfig, ShardSet
+from bertpipe.instances import MaskingConfig, ShardSet, building
 from bertpipe.progress import Silent
 from bertpipe.stages import prepare
 from bertpipe.stages.prepare import PrepareConfig, PrepareSettings, PrepareSummary
@@ -64,10 +67,12 @@ def write(path: Path, texts: Texts) -> Path:
 def run(
     corpus: Sequence[Path], vocab: Path, out: Path, *, workers: int = 1, progress: Any = None, **values: Any
 ) -> PrepareSummary:
+    masking = MaskingConfig(mode=values.pop("mode", "dynamic"))
+    cleaning = values.pop("cleaning", CleaningConfig())
     sections = PrepareSettings(
         prepare=PrepareConfig(**{"max_seq_length": 32, "dupe_factor": 2, "validation_share": 0.2, **values}),
-        corpus=CorpusConfig(sentences="lines"),
-        masking=MaskingConfig(),
+        corpus=CorpusConfig(sentences="lines", cleaning=cleaning),
+        masking=masking,
         runtime=RuntimeConfig(workers=workers),
     )
     return prepare.run(sections, corpus=corpus, vocab=vocab, out=out, progress=progress)
@@ -94,8 +99,8 @@ MIXED = texts_of([[5, 9, 3, 30, 4], [12], [2, 2], [40, 7], [1, 6, 6, 6], [3], [8
 def test_any_number_of_workers_writes_the_same_bytes(
     vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One, two and three processes make the same folder, file by file, over many chunks."""
-    monkeypatch.setattr(prepare, "_CHUNK_CHARACTERS", 30)
+    """One, two and three processes make the same folder, file by file, over many parts."""
+    monkeypatch.setattr(building, "_PART_CHARACTERS", 30)
     corpus = write(tmp_path / "corpus" / "a.txt", MIXED)
     for workers in (1, 2, 3):
         run([corpus], vocab, tmp_path / f"out{workers}", workers=workers)
@@ -257,6 +262,7 @@ def test_the_figures_are_counted_right(vocab: Path, tmp_path: Path) -> None:
         "tokens": sum(len(line.split()) for text in MIXED for line in text) + 3,
         "unknown_tokens": 1,
         "unknown_rate": round(1 / figures["corpus"]["tokens"], 6),
+        "replaced_sequences": 0,
     }
     manifest = open_artifact(tmp_path / "out", stage="prepare")
     for split in ("train", "validation"):
@@ -287,6 +293,81 @@ def test_the_manifest_names_inputs_and_settings(vocab: Path, tmp_path: Path) -> 
         path.read_text(encoding="utf-8") for path in (tmp_path / "out").rglob("*.json")
     )
     assert not list((tmp_path / "out").rglob("*scratch*"))
+
+
+class KilledError(Exception):
+    """What a signal would do, without one."""
+
+
+@dataclass
+class Mortal:
+    """An executor that is killed after so many items."""
+
+    left: int
+    done: int = 0
+
+    def map_ordered(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+        for item in items:
+            if not self.left:
+                raise KilledError
+            self.left -= 1
+            self.done += 1
+            yield function(item)
+
+
+@pytest.mark.parametrize("mode", ["dynamic", "static"])
+@pytest.mark.parametrize("every", [1, 3])
+def test_killed_anywhere_it_goes_on(
+    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, mode: Any
+) -> None:
+    """However often it is killed, the output is the same, and nothing that was whole is done again."""
+    monkeypatch.setattr(growing, "_SECONDS_BETWEEN_RECORDS", 0.0)
+    monkeypatch.setattr(building, "_PART_CHARACTERS", 60)
+    monkeypatch.setattr(prepare, "_MEBIBYTE", 1)
+    corpus = [write(tmp_path / "corpus.txt", MIXED)]
+    cleaning = CleaningConfig(exact_duplicates=True)
+    common: dict[str, Any] = {"shard_size_mb": 200, "mode": mode, "cleaning": cleaning}
+    executors: list[Mortal] = []
+
+    def run_with(lives: int, out: Path) -> None:
+        executors.append(Mortal(lives))
+        monkeypatch.setattr(prepare, "open_executor", lambda *_, **__: nullcontext(executors[-1]))
+        run(corpus, vocab, out, **common)
+
+    run_with(10_000, tmp_path / "whole")
+    whole = executors.pop().done
+    for _ in range(whole):
+        with suppress(KilledError):
+            # What stays is decided over all parts at once, so the first run has to get further.
+            run_with(every if executors else whole // 2, tmp_path / "killed")
+            break
+    assert content_of(tmp_path / "killed") == content_of(tmp_path / "whole")
+    assert len(executors) > 1
+    assert sum(executor.done for executor in executors) == whole
+
+
+def test_task_files_are_an_input(vocab: Path, tmp_path: Path) -> None:
+    """The corpus is cleaned of what they hold now: their content is recorded, where they stand is not."""
+    corpus = [write(tmp_path / "corpus.txt", MIXED)]
+    tasks = write(tmp_path / "tasks" / "test.txt", [MIXED[3][:1]])
+    cleaning = CleaningConfig(decontaminate=(str(tasks.parent),), decontamination_words=5)
+    manifests = []
+    for number in range(2):
+        summary = run(corpus, vocab, tmp_path / "out", cleaning=cleaning)
+        manifests.append(open_artifact(tmp_path / "out", stage="prepare"))
+        assert summary.documents == len(MIXED) - 1 - number
+        write(tasks, [MIXED[3][:1], MIXED[9]])
+    assert str(tmp_path) not in (tmp_path / "out" / "manifest.json").read_text(encoding="utf-8")
+    assert manifests[0].inputs["task_files"] != manifests[1].inputs["task_files"]
+    assert manifests[0].settings == manifests[1].settings
+
+
+def test_cleaning_that_leaves_nothing_is_told(vocab: Path, tmp_path: Path) -> None:
+    """One line that says which switch took how many, and no output."""
+    corpus = write(tmp_path / "corpus" / "a.txt", MIXED)
+    with pytest.raises(CorpusError, match="leaves nothing of 10 documents: min_characters took 10"):
+        run([corpus], vocab, tmp_path / "out", cleaning=CleaningConfig(min_characters=10_000))
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
 def test_many_shards(vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

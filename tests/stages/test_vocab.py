@@ -14,10 +14,13 @@ from transformers import AutoTokenizer
 
 from bertpipe.artifacts import open_artifact
 from bertpipe.configs import Params, RuntimeConfig
-from bertpipe.corpus import CorpusConfig
+from bertpipe.corpus import CorpusConfig, find_files
+from bertpipe.corpus.cleaning import CleaningConfig
 from bertpipe.errors import ArtifactError, BertpipeError, ConfigError, CorpusError
+from bertpipe.executors import open_executor
 from bertpipe.stages.vocab import VocabConfig, VocabSettings, VocabSummary, run
-from bertpipe.vocab import Tokenizer
+from bertpipe.vocab import ALGORITHMS, Tokenizer, counting
+from bertpipe.vocab.counting import TextCounter
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("BERTPIPE_DATA") or ROOT.parent / "shared" / "data")
@@ -63,7 +66,8 @@ import json, sys
 from pathlib import Path
 from bertpipe.configs import Params
 from bertpipe.stages import vocab
-vocab._CHUNK_CHARACTERS = int(sys.argv[1])
+from bertpipe.vocab import counting
+counting._PART_CHARACTERS = int(sys.argv[1])
 settings = Params(json.loads(sys.argv[2])).read(vocab.VocabSettings)
 vocab.run(settings, corpus=[Path(path) for path in sys.argv[4:]], out=Path(sys.argv[3]))
 """
@@ -80,12 +84,14 @@ def run_in_process(
     return contents(out)
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("chosen", [[0], [1], [0, 1, 2]], ids=["english", "korean", "mixed"])
-def test_same_text_gives_same_bytes(tmp_path: Path, chosen: list[int]) -> None:
-    """Neither process, hash seed, order of files, number of workers nor chunk size shows in any file."""
+def test_same_text_gives_same_bytes(tmp_path: Path, chosen: list[int], algorithm: str) -> None:
+    """Neither process, hash seed, order of files, number of workers nor size of parts shows in any file."""
     texts = write_text(tmp_path / "text")
     corpus = [texts[i] for i in chosen]
-    sections = {"vocab": {"size": 500}}
+    sampling = {"max_characters": 9000, "sample_exponent": 0.5, "held_out_share": 0.1}
+    sections = {"vocab": {"size": 500, "algorithm": algorithm, **sampling}}
     one = run_in_process(corpus, tmp_path / "one", hash_seed=1, workers=1, chunk=10**6, sections=sections)
     two = run_in_process(corpus[::-1], tmp_path / "two", hash_seed=2, workers=3, chunk=900, sections=sections)
     assert one == two
@@ -118,7 +124,7 @@ def test_output_is_a_tokenizer_folder(tmp_path: Path) -> None:
     manifest = open_artifact(out, stage="vocab")
     assert manifest.settings == {
         "vocab": VocabConfig(size=400).model_dump(),
-        "corpus": CorpusConfig().model_dump(),
+        "corpus": CorpusConfig().recorded(),
     }
     assert set(manifest.inputs) == {"corpus"}
     tokenizer = Tokenizer.load(out)
@@ -139,16 +145,20 @@ def test_statistics_are_those_of_the_text(tmp_path: Path) -> None:
     summary = run(settings(size=30, limit_alphabet=4), corpus=[path], out=tmp_path / "out")
     assert summary == VocabSummary(
         documents=2,
-        sentences=3,
-        characters=9 + 5 + 9,
+        characters=15 + 9,
+        sample_share=1.0,
         distinct_words=4,
         alphabet_kept=4,
         alphabet_dropped=2,
+        dropped_share=round(2 / 18, 9),
         dropped_examples=["q", "z"],
         vocab_size=5 + 4 + 1 + 1,
+        unused_tokens=0,
+        measured_documents=0,
         fertility=1.25,
         unknown_rate=0.1,
-        longest_pieces=["##b", "ab", ",", ".", "a", "b"],
+        unknown_characters=2,
+        longest_pieces=["ab", ",", "."],
     )
     assert json.loads((tmp_path / "out" / "statistics.json").read_text()) == json.loads(
         json.dumps(summary.__dict__)
@@ -201,6 +211,131 @@ def test_a_vocabulary_that_stays_small_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_rare_characters_are_told(tmp_path: Path) -> None:
+    """What the coverage drops is named, with its share; more than the coverage asks for is kept."""
+    (tmp_path / "a.txt").write_text("가나다 " * 330 + "힣 뷁 뷁", encoding="utf-8")
+    recorder = Recorder()
+    chosen = settings(size=100, limit_alphabet=None, alphabet_coverage=0.995)
+    summary = run(chosen, corpus=[tmp_path], out=tmp_path.with_name("out"), progress=recorder)
+    assert recorder.notes[-1] == (
+        "2 rare characters, 0.3021% of the text, are not in the alphabet of 3; "
+        "words with them are unknown: 뷁 힣"
+    )
+    assert (summary.alphabet_dropped, summary.dropped_examples) == (2, ["뷁", "힣"])
+
+
+def test_padding_is_told_and_counted(tmp_path: Path) -> None:
+    """The size asked for is reached first, then the multiple."""
+    recorder = Recorder()
+    corpus = write_text(tmp_path / "text")
+    chosen = settings(size=300, pad_to_multiple_of=64)
+    summary = run(chosen, corpus=corpus, out=tmp_path / "out", progress=recorder)
+    assert (summary.vocab_size, summary.unused_tokens) == (320, 20)
+    assert recorder.notes == ["20 unused tokens make it 320, a multiple of 64"]
+    assert Tokenizer.load(tmp_path / "out").tokens[300:302] == ["[unused0]", "[unused1]"]
+
+
+def write_documents(path: Path, words: Sequence[str], *, number: int) -> None:
+    """Write documents of 100 characters, each word with a number that makes it another."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    documents = (f"{' '.join(words)} {n}"[:100].ljust(100, ".") for n in range(number))
+    path.write_text("\n\n".join(documents), encoding="utf-8")
+
+
+def test_a_sample_fits_the_budget(tmp_path: Path) -> None:
+    """The budget holds and is nearly used up; the user is told how much of the corpus that is."""
+    write_documents(tmp_path / "text/en.txt", ["english", "words"], number=1000)
+    recorder = Recorder()
+    chosen = settings(max_characters=20_000, size=200)
+    summary = run(chosen, corpus=[tmp_path / "text"], out=tmp_path / "out", progress=recorder)
+    assert 19_000 < summary.characters <= 20_000
+    assert summary.sample_share == summary.characters / 100_000
+    assert recorder.notes[0] == (
+        "the corpus is larger than vocab.max_characters = 20000: the vocabulary is trained on "
+        f"{summary.sample_share:.2%} of it"
+    )
+    names = [name for name, _, _ in recorder.phases]
+    assert names == ["count words", "choose a sample", "count words", "merge"]
+
+
+@pytest.mark.parametrize(("exponent", "documents"), [(1.0, (10, 30)), (0.0, (95, 100))])
+def test_a_flat_sample_helps_small_languages(
+    tmp_path: Path, exponent: float, documents: tuple[int, int]
+) -> None:
+    """With exponent 0 a folder of 100 documents gets half of the budget for 200, by size only 20."""
+    write_documents(tmp_path / "text/en/a.txt", ["english"], number=900)
+    write_documents(tmp_path / "text/ko/a.txt", ["한국어"], number=100)
+    chosen = settings(max_characters=20_000, sample_exponent=exponent)
+    with open_executor(RuntimeConfig(workers=1)) as executor:
+        files = find_files([tmp_path / "text"])
+        text = TextCounter(files, CorpusConfig(), chosen.vocab, executor, Recorder()).count()
+    low, high = documents
+    assert low <= text.pieces.by_piece()["한국어"] <= high
+
+
+def test_a_budget_that_is_not_reached_changes_nothing(tmp_path: Path) -> None:
+    """All text is read once, and the vocabulary is that without a budget."""
+    corpus = write_text(tmp_path / "text")
+    run(settings(size=400, max_characters=None), corpus=corpus, out=tmp_path / "all")
+    run(settings(size=400, max_characters=10**6, sample_exponent=0.3), corpus=corpus, out=tmp_path / "in")
+    for name in ("tokenizer.json", "vocab.txt", "statistics.json"):
+        assert (tmp_path / "all" / name).read_bytes() == (tmp_path / "in" / name).read_bytes()
+
+
+def test_too_many_words_are_told(tmp_path: Path) -> None:
+    """Only the most frequent take part, and the user learns how many there are."""
+    (tmp_path / "a.txt").write_text("ab ab ab cd cd cd rare", encoding="utf-8")
+    recorder = Recorder()
+    chosen = settings(size=12, max_words=2)
+    summary = run(chosen, corpus=[tmp_path], out=tmp_path.with_name("out"), progress=recorder)
+    assert summary.distinct_words == 2
+    assert recorder.notes[0] == (
+        "of 3 different runs between spaces the vocabulary is trained on the most frequent, "
+        "vocab.max_words = 2"
+    )
+
+
+def test_held_out_documents_are_measured_and_not_trained_on(tmp_path: Path) -> None:
+    """Documents of words of their own are unknown to the vocabulary when they are held out."""
+    path = tmp_path / "a.txt"
+    letters = [chr(0xAC00 + number) for number in range(1000)]
+    path.write_text("\n\n".join(f"{letter}{letter}" for letter in letters), encoding="utf-8")
+    summary = run(
+        settings(size=5000, limit_alphabet=None, held_out_share=0.2), corpus=[path], out=tmp_path / "out"
+    )
+    assert 150 < summary.measured_documents < 250
+    assert summary.documents + summary.measured_documents == 1000
+    assert summary.unknown_rate == 1.0
+    assert summary.unknown_characters == summary.measured_documents
+    assert summary.alphabet_kept == summary.documents
+
+
+def test_korean_is_known_to_every_algorithm(tmp_path: Path) -> None:
+    """On held-out Korean text that was lower-cased, hardly a token is unknown."""
+    (korean,) = [path for path in write_text(tmp_path / "text") if path.name == "ko.txt"]
+    for algorithm in ALGORITHMS:
+        chosen = settings(size=600, algorithm=algorithm, held_out_share=0.2)
+        summary = run(chosen, corpus=[korean], out=tmp_path / "out")
+        assert summary.measured_documents > 10
+        assert summary.unknown_rate == 0.0
+
+
+def test_a_budget_below_every_document_is_refused(tmp_path: Path) -> None:
+    """The error says what the smallest sample needs; nothing is written."""
+    write_documents(tmp_path / "text/a.txt", ["words"], number=3)
+    with pytest.raises(ConfigError, match=r"vocab\.max_characters = 99: .* has 100 characters"):
+        run(settings(max_characters=99), corpus=[tmp_path / "text"], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_holding_out_every_document_is_refused(tmp_path: Path) -> None:
+    """With nothing left to train on, the way out is named."""
+    write_documents(tmp_path / "text/a.txt", ["words"], number=3)
+    with pytest.raises(CorpusError, match="all 3 documents are held out") as caught:
+        run(settings(held_out_share=0.999999), corpus=[tmp_path / "text"], out=tmp_path / "out")
+    assert caught.value.hint == "set vocab.held_out_share lower"
+
+
 @pytest.mark.parametrize(
     ("content", "vocab", "error", "message"),
     [
@@ -208,6 +343,12 @@ def test_a_vocabulary_that_stays_small_is_told(tmp_path: Path) -> None:
         (b"\x00 \x01", {}, CorpusError, "holds no word"),
         (b"fine\n\xff", {}, CorpusError, r"a\.txt:2: not valid UTF-8"),
         (b"abc bcd", {"size": 9}, ConfigError, r"vocab\.size = 9: the alphabet alone needs 12"),
+        (
+            b"abc",
+            {"size": 200, "algorithm": "bpe"},
+            ConfigError,
+            r"vocab\.size = 200: the bytes alone need 261",
+        ),
     ],
 )
 def test_bad_input_leaves_nothing_behind(
@@ -232,10 +373,46 @@ def test_a_foreign_output_folder_is_refused_before_any_work(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "values",
-    [{"size": 5}, {"size": 10**7}, {"algorithm": "unigram"}, {"limit_alphabet": 0}, {"min_frequency": 0}],
+    [
+        {"size": 5},
+        {"size": 10**7},
+        {"algorithm": "unknown"},
+        {"limit_alphabet": 0},
+        {"min_frequency": 0},
+        {"alphabet_coverage": 0.0},
+        {"alphabet_coverage": 1.5},
+        {"pad_to_multiple_of": 0},
+        {"max_characters": 0},
+        {"max_words": 0},
+        {"sample_exponent": 1.1},
+        {"held_out_share": 1.0},
+        {"unicode_form": "nfkd"},
+    ],
 )
 def test_impossible_settings_are_refused(values: dict[str, Any]) -> None:
     """Each is named with its value when the settings are read."""
     (name, value), *_ = values.items()
     with pytest.raises(ConfigError, match=rf"vocab\.{name} = {value!r}"):
         Params({"vocab": values}).read(VocabSettings)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_cleaning_takes_is_not_counted(
+    tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Repeated documents change nothing once they are left out, and the figures say how many there were."""
+    monkeypatch.setattr(counting, "_PART_CHARACTERS", 500)
+    paths = write_text(tmp_path / "once")
+    once = tmp_path / "a"
+    run(settings(size=100), corpus=paths, out=once)
+    repeated = tmp_path / "twice" / "en.txt"
+    repeated.parent.mkdir()
+    text = paths[0].read_text(encoding="utf-8")
+    repeated.write_text(f"{text}\n\n{text}", encoding="utf-8")
+    clean = settings(workers, corpus={"cleaning": CleaningConfig(exact_duplicates=True)}, size=100)
+    cleaned = tmp_path / "b"
+    run(clean, corpus=[repeated, *paths[1:]], out=cleaned)
+    assert (cleaned / "tokenizer.json").read_bytes() == (once / "tokenizer.json").read_bytes()
+    figures = json.loads((cleaned / "statistics.json").read_text(encoding="utf-8"))
+    taken = figures["cleaning"]["removed"]["exact_duplicates"]["documents"]
+    assert taken == figures["cleaning"]["documents"] - figures["documents"] >= text.count("\n\n")

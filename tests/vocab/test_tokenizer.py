@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer, BertTokenizerFast
 
 from bertpipe.errors import ArtifactError
-from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer, count_pieces, count_words, train_wordpiece
+from bertpipe.vocab import (
+    ALGORITHMS,
+    SPECIAL_TOKENS,
+    NormalizationConfig,
+    Tokenizer,
+    count_pieces,
+    count_words,
+)
 
 DATA = Path(os.environ.get("BERTPIPE_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
@@ -31,10 +38,21 @@ TEXTS = st.text(CHARACTERS, max_size=60) | st.lists(st.sampled_from([*SPECIAL_TO
 )
 
 
+def train(text: str, algorithm: str, config: NormalizationConfig, *, size: int) -> Tokenizer:
+    row = ALGORITHMS[algorithm]
+    found = row.train(
+        count_words(count_pieces([text]).by_piece(), row, config),
+        size=size,
+        min_frequency=1,
+        limit_alphabet=None,
+        alphabet_coverage=1.0,
+        on_tokens=None,
+    )
+    return Tokenizer.of(found.padded(16), row, config)
+
+
 def build(text: str, *, lowercase: bool, size: int = 400) -> Tokenizer:
-    words = count_words(count_pieces([text]), lowercase=lowercase)
-    found = train_wordpiece(words, size=size, min_frequency=1, limit_alphabet=None)
-    return Tokenizer.build(found.tokens, lowercase=lowercase)
+    return train(text, "wordpiece", NormalizationConfig(lowercase=lowercase), size=size)
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["lowercase", "cased"])

@@ -110,7 +110,7 @@ def test_rare_characters_are_dropped_with_their_words() -> None:
     words = {"aab": 5, "ad": 2, "ac": 2, "zz": 1}
     found = train_wordpiece(words, size=100, min_frequency=1, limit_alphabet=3)
     assert found.alphabet == ["a", "b", "c"]
-    assert found.dropped == ["d", "z"]
+    assert found.dropped == {"d": 2, "z": 2}
     assert {"ac", "aab"} <= set(found.tokens)
     assert not any("d" in token or "z" in token for token in found.tokens[5:])
 

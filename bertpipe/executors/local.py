@@ -1,4 +1,4 @@
-"""Work spread over processes, with results in the order of the items.
+"""Work spread over processes of this machine, with results in the order of the items.
 
 The processes come from a fork server, a clean interpreter that has imported the function's
 module: a child forked from the stage itself would inherit its threads' locks (tokenizers, Arrow,
@@ -59,6 +59,17 @@ def map_ordered(
         yield from pool.map(chain(first, waiting))
     finally:
         pool.stop()
+
+
+class LocalExecutor:
+    """Runs functions in a number of processes of this machine."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+
+    def map_ordered(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield ``function(item)`` for each item, as the function ``map_ordered`` does."""
+        return map_ordered(function, items, workers=self._workers)
 
 
 class _Worker:
@@ -176,17 +187,19 @@ def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
             item = connection.recv()
         except EOFError:
             return
-        connection.send(_outcome(function, item))
+        connection.send(outcome(function, item))
 
 
-def _outcome(function: Callable[[Any], Any], item: object) -> tuple[bool, Any]:
+def outcome(function: Callable[[Any], Any], item: object) -> tuple[bool, Any]:
+    """Return true and the result, or false and the error; either can be sent to another process."""
     try:
         return True, function(item)
     except BertpipeError as error:
         return False, error
     except MemoryError:
         return False, ResourceError(
-            "a worker process ran out of memory", hint="take fewer processes with --workers"
+            "a worker process ran out of memory",
+            hint="let fewer work at once: --workers, or fewer threads for each Dask worker",
         )
     except Exception as error:
         error.add_note("in a worker process:\n" + traceback.format_exc())

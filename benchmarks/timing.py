@@ -1,0 +1,112 @@
+"""What the benchmarks share: real text, and the cost of a command with all that it starts."""
+
+import ctypes
+import gzip
+import os
+import resource
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+DATA = Path(os.environ.get("BERTPIPE_DATA") or Path(__file__).parents[2] / "shared" / "data")
+BOOKS = DATA / "corpora" / "classic-books-en"
+
+_PR_SET_CHILD_SUBREAPER = 36
+_SECONDS_BETWEEN_LOOKS = 0.05
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a command took, with all that it has started.
+
+    Attributes:
+        wall_seconds: until it ended.
+        cpu_seconds: of it and of all its descendants, whoever they belong to in the end.
+        peak_mb: the most memory that it and its descendants held at one time, each page once
+            (proportional set size), in MB; looked at twenty times a second.
+    """
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_mb: float
+
+    def __str__(self) -> str:
+        """Return all as a reader of the output sees them."""
+        return f"{self.wall_seconds:.2f} s wall, {self.cpu_seconds:.2f} s CPU, {self.peak_mb:.0f} MB"
+
+
+def adopt_orphans() -> None:
+    """Let processes that outlive their parent become ours, so that ``cost`` can wait for them."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def cost(command: list[str], folder: Path) -> Cost:
+    """Run a command in a folder, and wait for its end and for that of all that it has started."""
+    before = _cpu_seconds()
+    started = time.monotonic()
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    watch = _Watch(process.pid)
+    _, errors = process.communicate()
+    wall = time.monotonic() - started
+    peak = watch.stop()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)[:200]} failed:\n{errors.decode()}")
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            return Cost(wall, _cpu_seconds() - before, peak)
+
+
+def books(size_bytes: int) -> bytes:
+    """Return the beginning of all books, repeated where they are too short, cut at the end of a line."""
+    content = bytearray()
+    while len(content) < size_bytes:
+        for path in sorted(BOOKS.glob("*.gz")):
+            content += gzip.decompress(path.read_bytes())
+            if len(content) >= size_bytes:
+                break
+    return bytes(content[: content.rfind(b"\n", 0, size_bytes) + 1])
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of a process and of its descendants until it is told to stop."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._root = psutil.Process(pid)
+        self._over = threading.Event()
+        self._peak = 0
+        self.start()
+
+    def run(self) -> None:
+        while not self._over.wait(_SECONDS_BETWEEN_LOOKS):
+            self._peak = max(self._peak, sum(map(_memory, self._processes())))
+
+    def stop(self) -> float:
+        """Return the peak in MB."""
+        self._over.set()
+        self.join()
+        return self._peak / 1e6
+
+    def _processes(self) -> list[psutil.Process]:
+        try:
+            return [self._root, *self._root.children(recursive=True)]
+        except psutil.Error:
+            return []
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def _cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

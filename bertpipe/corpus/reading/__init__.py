@@ -1,0 +1,1 @@
+"""Reading: stored bytes in, documents of paragraphs out, for each format."""
