@@ -68,9 +68,7 @@ class GrowingFiles:
             "is_complete": self.is_complete,
             "sizes": {name: self.size_bytes(name) for name in self._files},
         }
-        partial = self._folder / f".{_RECORD}"
-        write_json(partial, record)
-        partial.replace(self._folder / _RECORD)
+        write_json(self._folder / _RECORD, record)
         self._recorded = time.monotonic()
 
 

@@ -73,12 +73,14 @@ def hash_json(value: Mapping[str, Any]) -> str:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write JSON the way every artifact does: UTF-8, keys in the given order, final newline."""
-    path.write_text(
+    """Write JSON, whole or not at all, as every artifact does: UTF-8, keys as given, final newline."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(
         json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
         encoding="utf-8",
         newline="\n",
     )
+    partial.replace(path)
 
 
 def index_files(folder: Path) -> dict[str, FileEntry]:

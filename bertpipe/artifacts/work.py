@@ -117,7 +117,5 @@ def _compare_code(path: Path, code: str, old_progress: Literal["refuse", "contin
             notes = []
         else:
             notes.append("continued from progress that another version of the code had made")
-    partial = record.with_suffix(".partial")
-    write_json(partial, {"source": code, "notes": notes})
-    partial.replace(record)
+    write_json(record, {"source": code, "notes": notes})
     return notes
