@@ -23,7 +23,6 @@ on one core; the slow ones are left out of the run over books.
 
 import gzip
 import importlib.util
-import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,9 +30,10 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 from pathlib import Path
 
+from timing import DATA
+
 from bertpipe.corpus.sentences import Splitter, splitter
 
-DATA = Path(os.environ.get("BERTPIPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SETS = {
     "EWT train": "UD_English-EWT/en_ewt-ud-train.conllu.gz",
     "EWT dev": "UD_English-EWT/en_ewt-ud-dev.conllu.gz",

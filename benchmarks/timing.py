@@ -64,6 +64,8 @@ def cost(command: list[str], folder: Path) -> Cost:
 
 def books(size_bytes: int) -> bytes:
     """Return the beginning of all books, repeated where they are too short, cut at the end of a line."""
+    if not BOOKS.is_dir():
+        raise SystemExit(f"no data at {DATA}: set BERTPIPE_DATA")
     content = bytearray()
     while len(content) < size_bytes:
         for path in sorted(BOOKS.glob("*.gz")):

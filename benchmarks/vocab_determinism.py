@@ -24,7 +24,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-DATA = Path(os.environ.get("BERTPIPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+from timing import DATA
+
 ENGLISH = sorted((DATA / "corpora" / "classic-books-en").glob("*.gz"))
 KOREAN = sorted((DATA / "corpora" / "docs-ko").glob("*-ko.txt*")) + sorted(
     (DATA / "corpora" / "movie-reviews-ko").glob("*.gz")

@@ -14,23 +14,14 @@ Protocol:
 """
 
 import argparse
-import ctypes
-import gzip
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-DATA = Path(os.environ.get("BERTPIPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
-BOOKS = DATA / "corpora" / "classic-books-en"
-SIZE = 30522
+from timing import adopt_orphans, books, cost
 
-_PR_SET_CHILD_SUBREAPER = 36
+SIZE = 30522
 
 PEER = f"""
 import sys
@@ -47,18 +38,6 @@ tokenizer.save(sys.argv[2])
 """
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What a process took, with all that it has started."""
-
-    wall_seconds: float
-    cpu_seconds: float
-
-    def __str__(self) -> str:
-        """Return both as a reader of the output sees them."""
-        return f"{self.wall_seconds:.2f} s wall, {self.cpu_seconds:.2f} s CPU"
-
-
 def main() -> None:
     """Print a line for each pair and each size."""
     parser = argparse.ArgumentParser(description="Time bertpipe vocab against tokenizers' trainer.")
@@ -66,9 +45,7 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, nargs="+", default=[10, 50])
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
-    if not BOOKS.is_dir():
-        sys.exit(f"no data at {DATA}: set BERTPIPE_DATA")
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    adopt_orphans()
     with tempfile.TemporaryDirectory() as folder:
         for megabytes in arguments.megabytes:
             compare(Path(folder), megabytes, pairs=arguments.pairs, workers=arguments.workers)
@@ -88,35 +65,6 @@ def compare(folder: Path, megabytes: int, *, pairs: int, workers: int) -> None:
         cpu.append(b.cpu_seconds / a.cpu_seconds)
         print(f"{megabytes} MB, pair {pair + 1}: bertpipe {a}; tokenizers {b}", flush=True)
     print(f"{megabytes} MB: bertpipe is {median(wall):.2f}x as fast in time, {median(cpu):.2f}x in CPU time")
-
-
-def books(size_bytes: int) -> bytes:
-    """Return the beginning of all books, cut at the end of a line."""
-    content = b""
-    for path in sorted(BOOKS.glob("*.gz")):
-        content += gzip.decompress(path.read_bytes())
-        if len(content) >= size_bytes:
-            break
-    return content[: content.rfind(b"\n", 0, size_bytes) + 1]
-
-
-def cost(command: list[str], folder: Path) -> Cost:
-    """Run a command to its end, and to that of all that it has started."""
-    before = cpu_seconds()
-    started = time.monotonic()
-    subprocess.run(command, check=True, cwd=folder, capture_output=True)
-    wall = time.monotonic() - started
-    while True:
-        try:
-            os.wait()
-        except ChildProcessError:
-            return Cost(wall, cpu_seconds() - before)
-
-
-def cpu_seconds() -> float:
-    """Return the CPU time of all children that have ended."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":
