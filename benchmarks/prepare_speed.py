@@ -87,7 +87,7 @@ def main() -> None:
         ):
             ours = command(corpus, form, dupe_factor=arguments.dupe_factor)
             if not arguments.peers:
-                report(f"{arguments.megabytes} MB, {title}", cost(ours, folder), folder)
+                report(f"{arguments.megabytes} MB, {title}", cost(ours, folder, watch_memory=True), folder)
             for peer in arguments.peers:
                 theirs = [sys.executable, "-c", PEERS[peer], str(lines), "vocab", str(folder / "peer")]
                 compare(f"{arguments.megabytes} MB, {title}", peer, ours, theirs, folder, arguments.pairs)

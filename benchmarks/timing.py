@@ -27,16 +27,17 @@ class Cost:
         wall_seconds: until it ended.
         cpu_seconds: of it and of all its descendants, whoever they belong to in the end.
         peak_mb: the most memory that it and its descendants held at one time, each page once
-            (proportional set size), in MB; looked at twenty times a second.
+            (proportional set size), in MB, looked at twenty times a second; None where nobody looked.
     """
 
     wall_seconds: float
     cpu_seconds: float
-    peak_mb: float
+    peak_mb: float | None = None
 
     def __str__(self) -> str:
         """Return all as a reader of the output sees them."""
-        return f"{self.wall_seconds:.2f} s wall, {self.cpu_seconds:.2f} s CPU, {self.peak_mb:.0f} MB"
+        memory = "" if self.peak_mb is None else f", {self.peak_mb:.0f} MB"
+        return f"{self.wall_seconds:.2f} s wall, {self.cpu_seconds:.2f} s CPU{memory}"
 
 
 def adopt_orphans() -> None:
@@ -44,15 +45,18 @@ def adopt_orphans() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def cost(command: list[str], folder: Path) -> Cost:
-    """Run a command in a folder, and wait for its end and for that of all that it has started."""
+def cost(command: list[str], folder: Path, *, watch_memory: bool = False) -> Cost:
+    """Run a command in a folder, and wait for its end and for that of all that it has started.
+
+    To look at memory takes much of a core, more the more processes there are: not while times count.
+    """
     before = _cpu_seconds()
     started = time.monotonic()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    watch = _Watch(process.pid)
+    watch = _Watch(process.pid) if watch_memory else None
     _, errors = process.communicate()
     wall = time.monotonic() - started
-    peak = watch.stop()
+    peak = watch.stop() if watch else None
     if process.returncode:
         raise SystemExit(f"{' '.join(command)[:200]} failed:\n{errors.decode()}")
     while True:

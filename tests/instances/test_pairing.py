@@ -1,7 +1,5 @@
 """Documents are paired in step, and each as if it were alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,8 +79,3 @@ def test_a_long_document_is_paired_in_stretches(
     starts = np.sort(cut["first_start"])
     assert np.diff(starts).max() <= 80
     assert (starts[0] <= 20, starts[-1] >= 20_000 - 80) == (True, True)
-
-
-def test_a_split_is_read_back_for_workers(tmp_path: Path) -> None:
-    """Where a split's documents are kept depends on its name alone."""
-    assert module.split_file(tmp_path, "train") != module.split_file(tmp_path, "validation")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -464,12 +463,9 @@ def test_no_torch_is_imported() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
 
 
-def test_a_real_book(tmp_path: Path) -> None:
+def test_a_real_book(real_data: Path, tmp_path: Path) -> None:
     """Chapters of a novel: every row can be read back as text of its documents."""
-    data = Path(os.environ.get("BERTPIPE_DATA", Path(__file__).parents[3] / "shared" / "data"))
-    book = data / "corpora" / "classic-books-en" / "Anna_Sewell__Black_Beauty.md.gz"
-    if not book.is_file():
-        pytest.skip(f"needs {book}; set BERTPIPE_DATA")
+    book = real_data / "corpora" / "classic-books-en" / "Anna_Sewell__Black_Beauty.md.gz"
     text = gzip.decompress(book.read_bytes()).decode("utf-8").lower()
     words = sorted(
         {*"".join(c if c.isalpha() and c.isascii() else " " for c in text).split(), *".,;!?'\"-()"}

@@ -23,7 +23,6 @@ from bertpipe.vocab import ALGORITHMS, Tokenizer, counting
 from bertpipe.vocab.counting import TextCounter
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("BERTPIPE_DATA") or ROOT.parent / "shared" / "data")
 REAL = (
     "corpora/wikitext-2/valid.txt",
     "corpora/docs-ko/opensource-guide-ko.txt",
@@ -104,10 +103,9 @@ def test_same_text_gives_same_bytes(tmp_path: Path, chosen: list[int], algorithm
     } == set(one)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no data at {DATA}: set BERTPIPE_DATA")
-def test_same_real_text_gives_same_bytes(tmp_path: Path) -> None:
+def test_same_real_text_gives_same_bytes(real_data: Path, tmp_path: Path) -> None:
     """The same holds on English and Korean text of 2 MB."""
-    corpus = [DATA / name for name in REAL]
+    corpus = [real_data / name for name in REAL]
     sections = {"vocab": {"size": 6000}, "corpus": {"documents": "heading"}}
     one = run_in_process(corpus, tmp_path / "one", hash_seed=1, workers=1, chunk=10**6, sections=sections)
     two = run_in_process(

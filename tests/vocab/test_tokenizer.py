@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -24,8 +23,6 @@ from bertpipe.vocab import (
     count_pieces,
     count_words,
 )
-
-DATA = Path(os.environ.get("BERTPIPE_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 TEXT = """The naïve café owner said: "It's 3.14!" Straße, ΟΔΟΣ, İstanbul, ﬁne
 한국어는 교착어이다. 오늘은 비가 왔다. 각 나라의 사람들
@@ -222,7 +219,7 @@ def test_a_tokenizer_without_special_tokens_is_refused(folder: Path, tmp_path: P
         Tokenizer.load(tmp_path)
 
 
-def real_lines() -> Iterator[str]:
+def lines_of(real_data: Path) -> Iterator[str]:
     """Yield some lines of real English, Korean and WikiText."""
     names = (
         "corpora/classic-books-en/Jane_Austen__Emma.md.gz",
@@ -231,17 +228,16 @@ def real_lines() -> Iterator[str]:
         "corpora/wikitext-2/test.txt",
     )
     for name in names:
-        path = DATA / name
+        path = real_data / name
         content = path.read_bytes()
         text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
         yield from text.split("\n")[:3000]
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no data at {DATA}: set BERTPIPE_DATA")
 @pytest.mark.parametrize("lowercase", [True, False])
-def test_ids_agree_on_real_text(tmp_path: Path, lowercase: bool) -> None:
+def test_ids_agree_on_real_text(real_data: Path, tmp_path: Path, lowercase: bool) -> None:
     """On 12,000 real lines AutoTokenizer agrees everywhere, BertTokenizerFast wherever there is no Hangul."""
-    lines = list(real_lines())
+    lines = list(lines_of(real_data))
     build("\n".join(lines), lowercase=lowercase, size=6000).save(tmp_path)
     encoded = Tokenizer.load(tmp_path).encode(lines)
     ours = [row.tolist() for row in np.split(encoded.ids, np.cumsum(encoded.lengths)[:-1])]
