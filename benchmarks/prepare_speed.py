@@ -13,8 +13,12 @@ Protocol:
 * ``tokenize and group``: what Hugging Face's example for masked LM does: ``datasets.map`` with the tokenizer,
   then with a function that joins all texts and cuts blocks of 128, in 2 processes; no pairs, no masks.
   Needs the packages ``datasets`` and ``transformers``.
+* ``create_pretraining_data``: the script of google-research/bert as it stands in ``tf-models-official``: such
+  instances with static masks, to TFRecords. Needs ``--google PYTHON``, an interpreter that has
+  ``tensorflow-cpu absl-py sentencepiece six tf_keras`` and, with ``--no-deps``, ``tf-models-official``.
 
     python benchmarks/prepare_speed.py [--pairs N] [--megabytes N] [--dupe-factor N] [--peers NAME ...]
+        [--forms NAME ...] [--google PYTHON]
 """
 
 import argparse
@@ -53,7 +57,25 @@ encoded = text.map(encode, batched=True, num_proc=2, remove_columns=["text"], lo
 encoded.map(group, batched=True, num_proc=2, load_from_cache_file=False).save_to_disk(sys.argv[3] + "/out")
 """
 
-PEERS = {"encode_batch": ENCODE_BATCH, "tokenize-and-group": TOKENIZE_AND_GROUP}
+GOOGLE = """
+import sys
+from absl import app
+from official.nlp.data import create_pretraining_data
+text, vocab, out, dupe_factor = sys.argv[1:]
+sys.argv[1:] = ["--input_file=" + text, "--vocab_file=" + vocab + "/vocab.txt", "--output_file=" + out]
+sys.argv += ["--dupe_factor=" + dupe_factor, "--max_seq_length=128", "--max_predictions_per_seq=20"]
+app.run(create_pretraining_data.main)
+"""
+
+PEERS = {
+    "encode_batch": ENCODE_BATCH,
+    "tokenize-and-group": TOKENIZE_AND_GROUP,
+    "create_pretraining_data": GOOGLE,
+}
+FORMS = {
+    "lines": ("one sentence a line", "lines.txt", ["sentences=lines"]),
+    "running": ("running text", "text.md", ["sentences=split", "documents=heading"]),
+}
 
 
 def main() -> None:
@@ -63,11 +85,13 @@ def main() -> None:
     parser.add_argument("--megabytes", type=int, default=50)
     parser.add_argument("--dupe-factor", type=int, default=1)
     parser.add_argument("--peers", nargs="*", choices=PEERS, default=["encode_batch"])
+    parser.add_argument("--forms", nargs="*", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--google", default=sys.executable, help="Interpreter with tf-models-official.")
     arguments = parser.parse_args()
     adopt_orphans()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text, lines = texts(folder, arguments.megabytes)
+        _, lines = texts(folder, arguments.megabytes)
         vocab = [
             "bertpipe",
             "vocab",
@@ -81,15 +105,14 @@ def main() -> None:
         subprocess.run(
             [sys.executable, "-m", *vocab, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL
         )
-        for title, corpus, form in (
-            ("one sentence a line", lines, ["sentences=lines"]),
-            ("running text", text, ["sentences=split", "documents=heading"]),
-        ):
-            ours = command(corpus, form, dupe_factor=arguments.dupe_factor)
+        for title, corpus, form in (FORMS[form] for form in arguments.forms):
+            ours = command(folder / corpus, form, dupe_factor=arguments.dupe_factor)
             if not arguments.peers:
                 report(f"{arguments.megabytes} MB, {title}", cost(ours, folder, watch_memory=True), folder)
             for peer in arguments.peers:
-                theirs = [sys.executable, "-c", PEERS[peer], str(lines), "vocab", str(folder / "peer")]
+                python = arguments.google if PEERS[peer] is GOOGLE else sys.executable
+                theirs = [python, "-c", PEERS[peer], str(lines), "vocab", str(folder / "peer")]
+                theirs += [str(arguments.dupe_factor)] if PEERS[peer] is GOOGLE else []
                 compare(f"{arguments.megabytes} MB, {title}", peer, ours, theirs, folder, arguments.pairs)
 
 

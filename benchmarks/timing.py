@@ -28,11 +28,15 @@ class Cost:
         cpu_seconds: of it and of all its descendants, whoever they belong to in the end.
         peak_mb: the most memory that it and its descendants held at one time, each page once
             (proportional set size), in MB, looked at twenty times a second; None where nobody looked.
+        largest_mb: the same of the largest process alone.
+        largest_resident_mb: the most of one process with the pages that it shares, of mapped files too.
     """
 
     wall_seconds: float
     cpu_seconds: float
     peak_mb: float | None = None
+    largest_mb: float | None = None
+    largest_resident_mb: float | None = None
 
     def __str__(self) -> str:
         """Return all as a reader of the output sees them."""
@@ -56,14 +60,14 @@ def cost(command: list[str], folder: Path, *, watch_memory: bool = False) -> Cos
     watch = _Watch(process.pid) if watch_memory else None
     _, errors = process.communicate()
     wall = time.monotonic() - started
-    peak = watch.stop() if watch else None
+    memory = watch.stop() if watch else ()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)[:200]} failed:\n{errors.decode()}")
     while True:
         try:
             os.wait()
         except ChildProcessError:
-            return Cost(wall, _cpu_seconds() - before, peak)
+            return Cost(wall, _cpu_seconds() - before, *memory)
 
 
 def books(size_bytes: int) -> bytes:
@@ -86,31 +90,35 @@ class _Watch(threading.Thread):
         super().__init__(daemon=True)
         self._root = psutil.Process(pid)
         self._over = threading.Event()
-        self._peak = 0
+        self._peaks = [0, 0, 0]
         self.start()
 
     def run(self) -> None:
         while not self._over.wait(_SECONDS_BETWEEN_LOOKS):
-            self._peak = max(self._peak, sum(map(_memory, self._processes())))
+            proportional, resident = zip(*map(_memory, self._processes()), strict=True)
+            now = (sum(proportional), max(proportional), max(resident))
+            self._peaks = [max(pair) for pair in zip(self._peaks, now, strict=True)]
 
-    def stop(self) -> float:
-        """Return the peak in MB."""
+    def stop(self) -> list[float]:
+        """Return the peaks in MB: proportional of all and of the largest, resident of the largest."""
         self._over.set()
         self.join()
-        return self._peak / 1e6
+        return [peak / 1e6 for peak in self._peaks]
 
     def _processes(self) -> list[psutil.Process]:
         try:
             return [self._root, *self._root.children(recursive=True)]
         except psutil.Error:
-            return []
+            return [self._root]
 
 
-def _memory(process: psutil.Process) -> int:
+def _memory(process: psutil.Process) -> tuple[int, int]:
+    """Return the proportional and the resident set size in bytes; 0 of a process that has ended."""
     try:
-        return int(process.memory_full_info().pss)
+        memory = process.memory_full_info()
     except psutil.Error:
-        return 0
+        return 0, 0
+    return int(memory.pss), int(memory.rss)
 
 
 def _cpu_seconds() -> float:

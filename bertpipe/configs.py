@@ -61,8 +61,17 @@ class RuntimeConfig(Settings):
     scheduler: str | None = Field(None, description="Address of the Dask scheduler, such as tcp://host:8786.")
     threads: int | None = Field(None, ge=1, description="Threads for tensor work; unset: one a core.")
     device: str | None = Field(None, description="Torch device; unset: cuda where there is one, else cpu.")
+    gradient_checkpointing: bool = Field(
+        False, description="Compute the layers again in the backward pass: less memory, about a third slower."
+    )
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="With several processes: each has a copy of the model (ddp), or a share (fsdp)."
+    )
     log_interval: int = Field(50, ge=1, description="Steps between two progress lines.")
     checkpoint_steps: int = Field(500, ge=1, description="Steps between two checkpoints.")
+    tensorboard: str | None = Field(
+        None, description="Folder for TensorBoard's event files of training; unset: none are written."
+    )
     old_progress: Literal["refuse", "continue", "restart"] = Field(
         "refuse", description="What to do with progress that another version of the code has made."
     )

@@ -12,7 +12,10 @@ class Phase(Protocol):
     """One part of a stage's work, under way."""
 
     def advance(self, amount: float, **figures: float | str) -> None:
-        """Report that ``amount`` more units are done, with figures worth watching."""
+        """Report that ``amount`` more units are done, or none, with figures worth watching."""
+
+    def doing(self, what: str | None) -> None:
+        """Tell what goes on between two advances, such as ``evaluate``; none: the work itself."""
 
 
 class Progress(Protocol):
@@ -41,6 +44,9 @@ class Silent:
 
     def advance(self, amount: float, **figures: float | str) -> None:
         """Drop the advance."""
+
+    def doing(self, what: str | None) -> None:
+        """Drop it."""
 
     def note(self, message: str) -> None:
         """Drop the note."""

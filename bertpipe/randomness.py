@@ -1,9 +1,8 @@
 """Random numbers as a function of (seed, purpose, position).
 
 Nothing here has a state that an earlier call could have moved: the number of workers, the order
-of calls and what ran before cannot change a draw. Only raw 64-bit output is drawn (Philox from
-NumPy, whose raw stream is frozen, or integer hashing), since the distributions of NumPy's
-``Generator`` may change between its versions.
+of calls and what ran before cannot change a draw. Draws are integer hashing, since the
+distributions of NumPy's ``Generator`` may change between its versions.
 """
 
 import hashlib
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 
 Bits = NDArray[np.uint64]
 
-_DRAWS_AT_ONCE = 256
 _GOLDEN = 0x9E3779B97F4A7C15
 _ALL = 2**64 - 1
 
@@ -27,34 +25,6 @@ def key(seed: int, *purpose: str | int) -> int:
 def torch_seed(seed: int, *purpose: str | int) -> int:
     """Return a seed for ``torch.manual_seed``, in ``[0, 2**63)``."""
     return key(seed, *purpose) >> 65
-
-
-class Stream:
-    """A sequence of draws for one purpose, made by ``stream``."""
-
-    def __init__(self, key: int) -> None:
-        self._philox = np.random.Philox(key=key)
-        self._waiting: list[int] = []
-
-    def bits(self) -> int:
-        """Return 64 random bits as an integer in ``[0, 2**64)``."""
-        if not self._waiting:
-            self._waiting = self._philox.random_raw(_DRAWS_AT_ONCE).tolist()
-            self._waiting.reverse()
-        return self._waiting.pop()
-
-    def uniform(self) -> float:
-        """Return a float in ``[0, 1)``."""
-        return (self.bits() >> 11) * 2.0**-53
-
-    def below(self, bound: int) -> int:
-        """Return an integer in ``[0, bound)``; the bias is below ``bound * 2**-64``."""
-        return (self.bits() * bound) >> 64
-
-
-def stream(seed: int, *purpose: str | int) -> Stream:
-    """Return the draws for one purpose, such as ``stream(seed, "pairs", document)``."""
-    return Stream(key(seed, *purpose))
 
 
 def hashed(key: int, *positions: NDArray[np.integer]) -> Bits:

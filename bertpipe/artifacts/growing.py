@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bertpipe.artifacts.manifest import write_json
+from bertpipe.errors import ArtifactError
 
 _RECORD = "done.json"
 _SECONDS_BETWEEN_RECORDS = 2.0
@@ -37,6 +38,20 @@ class GrowingFiles:
         for name, file in files.items():
             file.truncate(record.get("sizes", {}).get(name, 0))
             file.seek(0, os.SEEK_END)
+
+    def restored(self, fresh: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the state, or at the start ``fresh``.
+
+        Raises:
+            ArtifactError: another version has kept other things, and its progress is continued.
+        """
+        state = self.state or dict(fresh)
+        if state.keys() != fresh.keys():
+            raise ArtifactError(
+                f"{self._folder} holds progress of a version that counted other things",
+                hint="--set runtime.old_progress=restart deletes it and starts over",
+            )
+        return state
 
     def size_bytes(self, name: str) -> int:
         """Return how long a file is."""

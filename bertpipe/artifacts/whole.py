@@ -138,7 +138,7 @@ def replace_folder(source: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-    _sync(target.parent)
+    make_durable(target.parent)
 
 
 def link_folder(source: Path, target: Path) -> None:
@@ -156,11 +156,12 @@ def _link(source: str, target: str) -> None:
 def sync_folder(folder: Path) -> None:
     """Make the files below a folder durable before something is renamed on top of them."""
     for path in sorted(folder.rglob("*")):
-        _sync(path)
-    _sync(folder)
+        make_durable(path)
+    make_durable(folder)
 
 
-def _sync(path: Path) -> None:
+def make_durable(path: Path) -> None:
+    """Wait until the content of a file, or the names in a folder, would survive a power cut."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from bertpipe.artifacts.code import source_hash
 from bertpipe.artifacts.manifest import hash_json, write_json
 from bertpipe.artifacts.whole import full_disk_named
-from bertpipe.errors import ArtifactError, BusyError
+from bertpipe.errors import ArtifactError, BusyError, CorpusError
 
 # A command that has lost its dvc process stops within seconds (see cli/under_dvc.py); the one
 # that dvc starts next waits that long.
@@ -58,6 +58,8 @@ def work_folder(
 ) -> Iterator[WorkFolder]:
     """Open the work folder of a stage, alone; when the block ends well, it is deleted.
 
+    It is deleted too where the text is at fault: what was made of it is of no use once it is mended.
+
     Args:
         stage: the stage.
         settings: what changes the result, by section.
@@ -75,8 +77,12 @@ def work_folder(
     path.mkdir(parents=True, exist_ok=True)
     with _locked(path.with_name(f"{fingerprint}.lock"), what=path):
         notes = _compare_code(path, source_hash(code), old_progress)
-        with full_disk_named(path):
-            yield WorkFolder(path, notes)
+        try:
+            with full_disk_named(path):
+                yield WorkFolder(path, notes)
+        except CorpusError:
+            shutil.rmtree(path)
+            raise
         shutil.rmtree(path)
 
 

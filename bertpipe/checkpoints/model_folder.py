@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from bertpipe.artifacts import input_hash, write_json
-from bertpipe.checkpoints.names import from_stored, name_table, to_stored, tolerant
-from bertpipe.errors import CheckpointError
+from bertpipe.checkpoints.names import name_table, to_stored
+from bertpipe.errors import ArtifactError, CheckpointError
 from bertpipe.model import ModelShape, save_tensors
 from bertpipe.vocab import Tokenizer
+from bertpipe.vocab.tokenizer import TOKENIZER_FILE, VOCABULARY_FILE
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
@@ -54,13 +53,30 @@ class SavedModel:
             CheckpointError: it has more entries than the model has embeddings.
         """
         tokenizer = Tokenizer.load(self.folder)
-        if tokenizer.vocab_size > self.shape.vocab_size:
+        self._check_size(tokenizer.vocab_size)
+        return tokenizer
+
+    def pieces(self) -> list[str]:
+        """Return the vocabulary by id; older folders have ``vocab.txt`` alone.
+
+        Raises:
+            ArtifactError: there is neither that nor a tokenizer.
+            CheckpointError: as ``tokenizer``.
+        """
+        listed = self.folder / VOCABULARY_FILE
+        if (self.folder / TOKENIZER_FILE).is_file() or not listed.is_file():
+            return self.tokenizer().tokens
+        pieces = listed.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        self._check_size(len(pieces))
+        return pieces
+
+    def _check_size(self, entries: int) -> None:
+        if entries > self.shape.vocab_size:
             raise CheckpointError(
-                f"{self.folder}: the tokenizer has {tokenizer.vocab_size} entries, "
+                f"{self.folder}: the tokenizer has {entries} entries, "
                 f"the model embeds {self.shape.vocab_size}",
                 hint="the tokenizer files are not the ones this model was trained with",
             )
-        return tokenizer
 
 
 def open_model(folder: Path) -> SavedModel:
@@ -70,6 +86,12 @@ def open_model(folder: Path) -> SavedModel:
         ArtifactError: the folder is missing, or a file of ours was changed.
         CheckpointError: it holds no BERT that can be read here.
     """
+    if not folder.is_dir():
+        raise ArtifactError(
+            f"{folder} does not exist",
+            hint="run the stage that writes it; a model of the hub is downloaded first: "
+            "hf download NAME --local-dir FOLDER",
+        )
     content_hash = input_hash(folder)
     values = _read_config(folder)
     known = {name: values[name] for name in ModelShape.model_fields if name in values}
@@ -146,48 +168,3 @@ def write_model(
     }
     write_json(folder / CONFIG, config)
     tokenizer.save(folder)
-
-
-def load_weights(model: nn.Module, saved: SavedModel, *, architecture: str, new: Sequence[str] = ()) -> None:
-    """Read a model folder's weights into ``model``.
-
-    Args:
-        model: of the saved shape; its parameters are those of the architecture's table.
-        saved: the folder.
-        architecture: the Hugging Face class whose names ``model`` has.
-        new: prefixes of our parameter names that stay as they are, such as ``head.``.
-
-    Raises:
-        CheckpointError: a weight is missing or has another shape: the first one is named.
-    """
-    wanted = {name: t for name, t in model.state_dict().items() if not name.startswith(tuple(new))}
-    table = name_table(architecture, num_hidden_layers=saved.shape.num_hidden_layers)
-    stored = tolerant(_read_tensors(saved.folder / WEIGHTS))
-    for name, expected in to_stored(wanted, table).items():
-        _check(name, expected, stored, saved.folder)
-    loaded = from_stored(stored, {name: table[name] for name in wanted})
-    model.load_state_dict(model.state_dict() | loaded)
-
-
-def _check(name: str, expected: Tensor, stored: Mapping[str, Tensor], folder: Path) -> None:
-    if name not in stored:
-        raise CheckpointError(
-            f"{folder / WEIGHTS} has no {name}",
-            hint="the model was saved for another use; name one that has this part",
-        )
-    if stored[name].shape != expected.shape:
-        raise CheckpointError(
-            f"{folder / WEIGHTS}: {name} has shape {list(stored[name].shape)}, "
-            f"config.json asks for {list(expected.shape)}"
-        )
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    try:
-        return load_file(path)
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{path} does not exist", hint="weights are read from safetensors files only"
-        ) from None
-    except SafetensorError as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from None

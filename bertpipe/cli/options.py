@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bertpipe.cli import early
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from bertpipe.cli.display import Display
+    from bertpipe.cli.runlog import Journal
     from bertpipe.configs import Params, Settings
 
 S = TypeVar("S", bound="Settings")
@@ -32,13 +35,16 @@ class StageCall:
         out: the output folder.
         params: the settings, read once.
         display: where progress goes.
+        journal: where it is kept.
         as_json: print one JSON object instead of a table.
+        started: when the command began, in seconds.
     """
 
     name: str
     out: Path
     params: "Params"
     display: "Display"
+    journal: "Journal"
     as_json: bool
     started: float
 
@@ -48,7 +54,7 @@ class StageCall:
 
     def show(self, summary: "DataclassInstance") -> None:
         """Write the result to stdout, and how long it took to the run log."""
-        from bertpipe.cli import display, runlog
+        from bertpipe.cli import results, runlog
 
         runlog.append(
             stage=self.name,
@@ -57,7 +63,8 @@ class StageCall:
             phases=self.display.seconds_by_phase,
             facts=self.display.facts,
         )
-        display.print_result(asdict(summary), title=self.name, as_json=self.as_json)
+        self.journal.finish(self.display.facts)
+        results.print_result(asdict(summary), title=self.name, as_json=self.as_json)
 
 
 def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -76,6 +83,7 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             out: Path, params: Path | None, overrides: Sequence[str], as_json: bool, quiet: bool, **rest: Any
         ) -> None:
             from bertpipe.cli.display import open_display
+            from bertpipe.cli.runlog import keeping_journal
             from bertpipe.configs import Params
 
             started = time.monotonic()
@@ -84,8 +92,8 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
                 if value is not None:
                     overrides = (*overrides, f"runtime.{setting}={value}")
             loaded = Params.load(params, overrides)
-            with open_display(quiet=quiet) as shown:
-                call = StageCall(name, out, loaded, shown, as_json, started)
+            with keeping_journal(name, out) as journal, open_display(journal, quiet=quiet) as shown:
+                call = StageCall(name, out, loaded, shown, journal, as_json, started)
                 command(stage=call, **rest)
 
         return call
@@ -93,8 +101,26 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return decorate
 
 
-def workers(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--workers``, ``--executor`` and ``--scheduler``, each short for ``--set runtime.NAME``."""
+def workers(*modules: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add ``--workers``, ``--executor`` and ``--scheduler``, each short for ``--set runtime.NAME``.
+
+    Args:
+        modules: what worker processes run; their imports begin before all else.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def call(**values: Any) -> None:
+            if values["executor"] != "dask" and values["scheduler"] is None:
+                early.start_fork_server(modules, corpus=values["corpus"], workers=values["workers"])
+            command(**values)
+
+        return _with_workers(call)
+
+    return decorate
+
+
+def _with_workers(command: Callable[..., None]) -> Callable[..., None]:
     number = click.option("--workers", type=click.IntRange(min=1), help="Processes; default: one a core.")
     executor = click.option(
         "--executor",

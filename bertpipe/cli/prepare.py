@@ -10,7 +10,7 @@ from bertpipe.cli import options
 @click.command()
 @options.corpus
 @click.option("--vocab", type=options.FOLDER, required=True, help="Tokenizer folder, as of 'bertpipe vocab'.")
-@options.workers
+@options.workers("bertpipe.instances.building")
 @options.stage("prepare")
 def prepare(corpus: tuple[str, ...], vocab: Path, stage: options.StageCall) -> None:
     """Turn text into shards of pre-training instances."""

@@ -1,5 +1,6 @@
 """``bertpipe pretrain``."""
 
+import os
 from pathlib import Path
 
 import click
@@ -12,8 +13,13 @@ from bertpipe.cli import options
 @click.option("--init", type=options.FOLDER, help="Model folder to start from; default: random weights.")
 @options.stage("pretrain")
 def pretrain(shards: Path, init: Path | None, stage: options.StageCall) -> None:
-    """Train BERT on shards: masked LM and next sentence prediction."""
+    """Train BERT on shards: masked LM and, where they ask for it, next sentence or sentence order.
+
+    With several processes: torchrun --nproc-per-node N -m bertpipe pretrain ...
+    """
     from bertpipe.stages import pretrain as pretrain_stage
 
     settings = stage.read(pretrain_stage.PretrainSettings)
-    stage.show(pretrain_stage.run(settings, shards=shards, init=init, out=stage.out, progress=stage.display))
+    summary = pretrain_stage.run(settings, shards=shards, init=init, out=stage.out, progress=stage.display)
+    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first one tells
+        stage.show(summary)

@@ -52,11 +52,11 @@ def _show_again(ctx: click.Context, folder: Path | None) -> None:
 
 def _print_tables(folder: Path) -> None:
     """Print the tables of a report, and what took how long where the run log tells."""
-    from bertpipe.cli import display, runlog
+    from bertpipe.cli import results, runlog
     from bertpipe.reports import read_log, terminal_tables, timings_table
     from bertpipe.stages.report import read_report
 
     runs, bad_lines = read_log(runlog.path())
     tables = [*terminal_tables(read_report(folder)), timings_table(runs, bad_lines=bad_lines)]
     for table in tables:
-        display.print_table(table)
+        results.print_table(table)

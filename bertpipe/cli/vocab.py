@@ -7,7 +7,7 @@ from bertpipe.cli import options
 
 @click.command()
 @options.corpus
-@options.workers
+@options.workers("bertpipe.vocab.counting")
 @options.stage("vocab")
 def vocab(corpus: tuple[str, ...], stage: options.StageCall) -> None:
     """Build a subword vocabulary from text."""

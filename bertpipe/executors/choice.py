@@ -46,7 +46,11 @@ def open_executor(
         ConfigError: the extra ``cluster`` is not installed.
     """
     if runtime.scheduler is None or runtime.executor == "local":
-        yield LocalExecutor(worker_count(runtime.workers))
+        local = LocalExecutor(worker_count(runtime.workers))
+        try:
+            yield local
+        finally:
+            local.stop()
         return
     with open_cluster(runtime.scheduler, reads=reads, folder=folder) as executor:
         yield executor

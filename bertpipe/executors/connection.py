@@ -1,6 +1,5 @@
 """The connection to a Dask scheduler: made with a deadline, checked, and ended with all its work."""
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable
@@ -24,6 +23,8 @@ def connect(address: str, *, timeout: float) -> "Client":
         ResourceError: none answers in time.
         ConfigError: distributed is not installed.
     """
+    import asyncio  # here, since it takes 0.03 s and most runs stay on one machine
+
     distributed = extras.load("distributed", extra="cluster", needed_by="runtime.executor = dask")
     # What matters of its warnings is said here, by errors.
     for name in ("distributed", "distributed.client"):

@@ -10,7 +10,7 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
@@ -49,44 +49,54 @@ def map_ordered(
         BertpipeError: as ``function`` raised it, in the turn of its item.
         ResourceError: a worker was killed, most likely for its memory.
     """
-    waiting = iter(items)
-    first = list(islice(waiting, 2))
-    if workers == 1 or len(first) < 2:
-        yield from map(function, chain(first, waiting))
-        return
-    pool = _Pool(function, workers)
+    executor = LocalExecutor(workers)
     try:
-        yield from pool.map(chain(first, waiting))
+        yield from executor.map_ordered(function, items)
     finally:
-        pool.stop()
+        executor.stop()
 
 
 class LocalExecutor:
-    """Runs functions in a number of processes of this machine."""
+    """Runs functions in a number of processes of this machine, which stay for the next function."""
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
+        self._idle: list[_Worker] = []
 
     def map_ordered(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield ``function(item)`` for each item, as the function ``map_ordered`` does."""
-        return map_ordered(function, items, workers=self._workers)
+        waiting = iter(items)
+        first = list(islice(waiting, 2))
+        if self._workers == 1 or len(first) < 2:
+            yield from map(function, chain(first, waiting))
+            return
+        pool = _Pool(function, self._workers, self._idle)
+        try:
+            yield from pool.map(chain(first, waiting))
+        finally:
+            pool.stop()
+
+    def stop(self) -> None:
+        """End all processes."""
+        _stop(self._idle)
+        self._idle.clear()
 
 
 class _Worker:
     """One process and our end of the pipe to it."""
 
-    def __init__(self, context: ForkServerContext, function: Callable[[Any], Any]) -> None:
+    def __init__(self, context: ForkServerContext) -> None:
         self.connection, theirs = context.Pipe()
-        self.process: ForkServerProcess = context.Process(target=_serve, args=(function, theirs), daemon=True)
+        self.process: ForkServerProcess = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self.position = -1
 
-    def send(self, position: int, item: object) -> None:
+    def send(self, position: int, function: Callable[[Any], Any], item: object) -> None:
         """Hand over an item; ``position`` says whose result comes back."""
         self.position = position
         try:
-            self.connection.send(item)
+            self.connection.send((function, item))
         except OSError:
             raise self.died() from None
 
@@ -109,15 +119,15 @@ class _Worker:
 
 
 class _Pool(Generic[Item, Result]):
-    """Processes that all run one function."""
+    """Processes that all run one function; those in ``idle`` were started before, or are left to others."""
 
-    def __init__(self, function: Callable[[Item], Result], workers: int) -> None:
+    def __init__(self, function: Callable[[Item], Result], workers: int, idle: list[_Worker]) -> None:
         self._function = function
         self._workers = workers
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([_module(function)])
         self._busy: dict[Any, _Worker] = {}
-        self._idle: list[_Worker] = []
+        self._idle = idle
 
     def map(self, items: Iterator[Item]) -> Iterator[Result]:
         """Yield the results in order; each is kept only until its turn."""
@@ -139,13 +149,14 @@ class _Pool(Generic[Item, Result]):
 
     def _feed(self, numbered: Iterator[tuple[int, Item]], *, room: int) -> None:
         """Hand items to idle workers, as long as there are both."""
-        while room > 0 and (self._idle or len(self._busy) < self._workers):
+        while room > 0 and len(self._busy) < self._workers:
             following = next(numbered, None)
             if following is None:
                 return
-            worker = self._idle.pop() if self._idle else _Worker(self._context, self._function)
+            worker = self._idle.pop() if self._idle else _Worker(self._context)
             self._busy[worker.connection] = worker
-            worker.send(*following)
+            position, item = following
+            worker.send(position, self._function, item)
             room -= 1
 
     def _collect(self) -> Iterator[tuple[int, tuple[bool, Any]]]:
@@ -157,16 +168,20 @@ class _Pool(Generic[Item, Result]):
             yield worker.position, outcome
 
     def stop(self) -> None:
-        """End all processes, whatever they are doing."""
-        workers = [*self._idle, *self._busy.values()]
-        for worker in workers:
-            worker.process.terminate()
-        for worker in workers:
-            worker.process.join(_SECONDS_TO_STOP)
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
-            worker.connection.close()
+        """End the processes that still do something."""
+        _stop(list(self._busy.values()))
+
+
+def _stop(workers: Sequence[_Worker]) -> None:
+    """End processes, whatever they are doing."""
+    for worker in workers:
+        worker.process.terminate()
+    for worker in workers:
+        worker.process.join(_SECONDS_TO_STOP)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        worker.connection.close()
 
 
 def _module(function: Callable[..., Any]) -> str:
@@ -175,7 +190,7 @@ def _module(function: Callable[..., Any]) -> str:
     return function.__module__
 
 
-def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
+def _serve(connection: Connection) -> None:
     """Work on items until the other end is gone: what a worker process runs."""
     # Ctrl-C reaches the whole group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -184,7 +199,7 @@ def _serve(function: Callable[[Any], Any], connection: Connection) -> None:
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     while True:
         try:
-            item = connection.recv()
+            function, item = connection.recv()
         except EOFError:
             return
         connection.send(outcome(function, item))

@@ -5,8 +5,7 @@ from there; each hands its parts to an executor, and no result depends on what k
 """
 
 import json
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice, repeat
@@ -17,20 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertpipe import randomness
-from bertpipe.artifacts import growing_files, write_json
+from bertpipe.artifacts import growing_files, make_durable, write_json
 from bertpipe.corpus import CorpusConfig, CorpusFile, Part, empty_corpus, read_parts
 from bertpipe.corpus.cleaning import Keep, plan_cleaning
 from bertpipe.errors import CorpusError
 from bertpipe.executors import Executor
 from bertpipe.instances.encoded import ENCODED_FILES, EncodedCorpus, append, encode_part
-from bertpipe.instances.format import ShardInfo, shard_name
+from bertpipe.instances.format import ShardInfo, SpecialIds, shard_name
 from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.masking import Masker
-from bertpipe.instances.pairing import Pairing, pair_documents, pair_tasks, split_file
+from bertpipe.instances.packing import Blocks, Stream, block_tasks, pack_blocks
+from bertpipe.instances.pairing import Paired, Pairing, PairTask, pair_documents, pair_tasks, split_file
 from bertpipe.instances.partners import SplitDocuments
 from bertpipe.instances.static import StaticMasks
 from bertpipe.instances.statistics import CorpusStatistics, SplitStatistics
-from bertpipe.instances.writing import SpecialIds, shard_tasks, write_shard
+from bertpipe.instances.writing import shard_tasks, write_shard
 from bertpipe.progress import Progress
 
 _PART_CHARACTERS = 2_000_000
@@ -97,11 +97,11 @@ class Builder:
             encode_part,
             vocab=self.vocab,
             corpus_config=self.corpus_config,
-            max_tokens=self.pairing.max_tokens,
+            max_tokens=self.pairing.longest_sentence,
             seed=self.pairing.seed,
         )
         with growing_files(self._encoded, ENCODED_FILES) as grown:
-            statistics = CorpusStatistics(**grown.state)
+            statistics = CorpusStatistics(**grown.restored(asdict(CorpusStatistics())))
             if not grown.is_complete:
                 items = zip(self._parts(), self._kept(), strict=False)
                 done = sum(part.read_bytes for part, _ in islice(items, grown.items))
@@ -124,9 +124,30 @@ class Builder:
 
     def pair(self, split: str, documents: NDArray[np.int64], *, dupe_factor: int) -> SplitStatistics:
         """Make the instances of a split, as an index into the encoded corpus."""
+        prepared = self._packing if self.pairing.objective == "packed" else self._pairing
+        tasks, make = prepared(split, documents, dupe_factor=dupe_factor)
+        unit = "blocks" if self.pairing.objective == "packed" else "documents"
+        with growing_files(self._index(split).parent, [_INSTANCES]) as grown:
+            state = grown.restored(SplitStatistics(self.pairing).state)
+            statistics = SplitStatistics.of(self.pairing, state)
+            if not grown.is_complete:
+                left = tasks[grown.items :]
+                done, total = left[0].start if left else tasks[-1].end, tasks[-1].end
+                with self.progress.phase(f"pair {split}", total=total, unit=unit, done=done) as phase:
+                    for task, paired in zip(left, self.executor.map_ordered(make, left), strict=True):
+                        grown.append(_INSTANCES, paired.instances)
+                        statistics.add(paired)
+                        grown.finish_item(statistics.state)
+                        phase.advance(task.end - task.start)
+                grown.complete()
+        return statistics
+
+    def _pairing(
+        self, split: str, documents: NDArray[np.int64], *, dupe_factor: int
+    ) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
+        """Return the tasks that make pairs and single segments, and what does one of them."""
         token_counts = self.encoded().token_counts()[documents]
         SplitDocuments.of(documents, token_counts).save(split_file(self._encoded, split))
-        tasks = pair_tasks(token_counts, dupe_factor=dupe_factor)
         pair = partial(
             pair_documents,
             pairing=self.pairing,
@@ -134,19 +155,17 @@ class Builder:
             vocab_size=self.info.vocab_size,
             split=split,
         )
-        with growing_files(self._index(split).parent, [_INSTANCES]) as grown:
-            statistics = SplitStatistics.of(self.pairing, grown.state)
-            if not grown.is_complete:
-                left = tasks[grown.items :]
-                done, total = left[0].start if left else tasks[-1].end, tasks[-1].end
-                with self.progress.phase(f"pair {split}", total=total, unit="documents", done=done) as phase:
-                    for task, paired in zip(left, self.executor.map_ordered(pair, left), strict=True):
-                        grown.append(_INSTANCES, paired.instances)
-                        statistics.add(paired)
-                        grown.finish_item(statistics.state)
-                        phase.advance(task.end - task.start)
-                grown.complete()
-        return statistics
+        return pair_tasks(token_counts, dupe_factor=dupe_factor), pair
+
+    def _packing(
+        self, split: str, documents: NDArray[np.int64], *, dupe_factor: int
+    ) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
+        """Return the tasks that cut blocks, and what does one of them."""
+        stream = Stream.of(documents, self.encoded())
+        stream.save(split_file(self._encoded, split))
+        blocks = Blocks(stream.slots, self.pairing.max_tokens, dupe_factor)
+        pack = partial(pack_blocks, blocks=blocks, stream=split_file(self._encoded, split))
+        return block_tasks(blocks), pack
 
     def write(self, split: str, statistics: SplitStatistics, *, shard_size_bytes: int) -> MaskStatistics:
         """Write the shards of a split to ``shards(split)``; return counts of the masks stored in them."""
@@ -168,17 +187,18 @@ class Builder:
             info=self.info,
             specials=self.specials,
             order_key=randomness.key(seed, "shuffle", split),
+            stream=split_file(self._encoded, split) if self.pairing.objective == "packed" else None,
             static=StaticMasks.of(self.masker, seed=seed, split=split) if is_static else None,
         )
         with growing_files(self.folder / f"{split}-shards") as grown:
-            masks = MaskStatistics(**grown.state)
+            masks = MaskStatistics(**grown.restored(asdict(MaskStatistics())))
             left = tasks[grown.items :]
             done = left[0].start if left else statistics.instances
             with self.progress.phase(
                 f"write {split}", total=statistics.instances, unit="instances", done=done
             ) as phase:
                 for task, written in zip(left, self.executor.map_ordered(write, left), strict=True):
-                    _make_durable(out / shard_name(task.number, task.count))
+                    make_durable(out / shard_name(task.number, task.count))
                     masks += written.masks
                     grown.finish_item(asdict(masks))
                     phase.advance(written.rows)
@@ -209,11 +229,3 @@ class Builder:
             yield from repeat(None)
         with np.load(self.folder / "kept.npz") as kept:
             yield from (kept[name] for name in kept.files)
-
-
-def _make_durable(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -15,6 +15,14 @@ _PREFIX = "bertpipe."
 
 
 @dataclass(frozen=True)
+class SpecialIds:
+    """What stands around segments."""
+
+    cls_id: int
+    sep_id: int
+
+
+@dataclass(frozen=True)
 class ShardInfo:
     """What all shards of a prepared folder have in common.
 
@@ -22,7 +30,7 @@ class ShardInfo:
         vocab_size: number of ids of the tokenizer.
         tokenizer_hash: content hash of the tokenizer.
         max_seq_length: longest row that there can be, in tokens.
-        objective: what the second segment is: ``nsp``, ``sop`` or ``none``.
+        objective: what the second segment is: ``nsp``, ``sop`` or ``none``; ``packed``: rows are full blocks.
         masking: with which settings the stored masks were drawn, as JSON; none where there are no masks.
     """
 
@@ -36,6 +44,11 @@ class ShardInfo:
         """Return what there is to say, by name."""
         described = {name: value for name, value in asdict(self).items() if value is not None}
         return described | ({"masking": json.loads(self.masking)} if self.masking else {})
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether rows have two segments, and a label that says how they belong together."""
+        return self.objective in ("nsp", "sop")
 
     @property
     def id_dtype(self) -> np.dtype[np.unsignedinteger]:

@@ -1,5 +1,6 @@
 """Instances as places in the encoded corpus: which tokens, which documents, which label."""
 
+import sys
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,10 +26,10 @@ from bertpipe.instances.segments import (
 )
 from bertpipe.randomness import Draws, below
 
-Objective = Literal["nsp", "sop", "none"]
+Objective = Literal["nsp", "sop", "none", "packed"]
 
-# [CLS] and one [SEP] after each segment.
-SPECIAL_TOKENS = {"nsp": 3, "sop": 3, "none": 2}
+# [CLS] and one [SEP] after each segment; those inside of a packed block are part of it.
+SPECIAL_TOKENS = {"nsp": 3, "sop": 3, "none": 2, "packed": 2}
 
 INSTANCE = np.dtype(
     [
@@ -65,8 +66,13 @@ class Pairing:
 
     @property
     def max_tokens(self) -> int:
-        """Room for the segments."""
+        """Room for the segments, or for a block."""
         return self.max_seq_length - SPECIAL_TOKENS[self.objective]
+
+    @property
+    def longest_sentence(self) -> int:
+        """Tokens of a sentence that has to be cut if it has more; blocks are cut wherever they are full."""
+        return self.max_tokens if self.objective != "packed" else sys.maxsize
 
     @property
     def lengths(self) -> Lengths:
@@ -76,7 +82,7 @@ class Pairing:
 
 @dataclass(frozen=True)
 class PairTask:
-    """Some uses ``[start, end)`` of the documents of a split.
+    """Some uses ``[start, end)`` of the documents of a split, or with packed blocks some blocks.
 
     Each document is used ``dupe_factor`` times: all of them once, then all again.
     """

@@ -82,8 +82,13 @@ class ShardSet:
 
     @property
     def objective(self) -> str:
-        """What the second segment is: ``nsp``, ``sop`` or ``none``."""
+        """What the second segment is: ``nsp``, ``sop``, ``none``; or ``packed``."""
         return self.info.objective
+
+    @property
+    def has_pairs(self) -> bool:
+        """Whether there is a next sentence label to predict."""
+        return self.info.has_pairs
 
     def __len__(self) -> int:
         """Number of instances."""

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from bertpipe.errors import CorpusError
 
 # A random next segment needs another document.
-NEEDED_DOCUMENTS = {"nsp": 2, "sop": 1, "none": 1}
+NEEDED_DOCUMENTS = {"nsp": 2, "sop": 1, "none": 1, "packed": 1}
 # A single token cannot be cut into two segments.
-NEEDED_TOKENS = {"nsp": 2, "sop": 2, "none": 1}
+NEEDED_TOKENS = {"nsp": 2, "sop": 2, "none": 1, "packed": 1}
 
 
 @dataclass(frozen=True)

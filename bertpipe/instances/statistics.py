@@ -77,18 +77,19 @@ class SplitStatistics:
         self._random_or_swapped = 0
         self._asked = 0
         self._cut = 0
+        self._crossing = 0
         self._truncated_tokens = 0
 
     @classmethod
     def of(cls, pairing: Pairing, state: Mapping[str, Any]) -> "SplitStatistics":
-        """Return counts that go on from ``state``, if it is not empty."""
+        """Return counts that go on from a ``state``."""
         statistics = cls(pairing)
-        if state:
-            statistics._by_length = np.array(state["by_length"], dtype=np.int64)
-            statistics._random_or_swapped = state["random_or_swapped"]
-            statistics._asked = state["asked"]
-            statistics._cut = state["cut"]
-            statistics._truncated_tokens = state["truncated_tokens"]
+        statistics._by_length = np.array(state["by_length"], dtype=np.int64)
+        statistics._random_or_swapped = state["random_or_swapped"]
+        statistics._asked = state["asked"]
+        statistics._cut = state["cut"]
+        statistics._crossing = state["crossing"]
+        statistics._truncated_tokens = state["truncated_tokens"]
         return statistics
 
     @property
@@ -99,6 +100,7 @@ class SplitStatistics:
             "random_or_swapped": self._random_or_swapped,
             "asked": self._asked,
             "cut": self._cut,
+            "crossing": self._crossing,
             "truncated_tokens": self._truncated_tokens,
         }
 
@@ -109,6 +111,9 @@ class SplitStatistics:
         self._random_or_swapped += int((labels == RANDOM_OR_SWAPPED).sum())
         self._asked += int((labels != NOT_ASKED).sum())
         self._cut += paired.cut
+        if self._pairing.objective == "packed":
+            instances = paired.instances
+            self._crossing += int((instances["first_document"] != instances["second_document"]).sum())
         self._truncated_tokens += paired.truncated_tokens
 
     @property
@@ -139,7 +144,9 @@ class SplitStatistics:
             documents: documents of the split.
             masks: counts of the masks in its shards; of no rows where none are stored.
         """
-        stored = {"masks": masks.as_json()} if masks.rows else {}
+        stored: dict[str, Any] = {"masks": masks.as_json()} if masks.rows else {}
+        if self._pairing.objective == "packed":
+            stored["several_documents_share"] = share(self._crossing, self.instances)
         return {
             "documents": documents,
             "instances": self.instances,

@@ -12,11 +12,15 @@ from numpy.typing import NDArray
 
 from bertpipe import randomness
 from bertpipe.instances.encoded import EncodedCorpus
-from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, schema, shard_name
+from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, SpecialIds, schema, shard_name
 from bertpipe.instances.mask_statistics import MaskStatistics
+from bertpipe.instances.packing import Stream, assemble_blocks
 from bertpipe.instances.pairing import INSTANCE
 from bertpipe.instances.ragged import ragged
 from bertpipe.instances.static import StaticMasks
+
+_SHARDS_AT_LEAST = 4
+_WORTH_BYTES = 2**22  # of token ids: less is written before another process has begun
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,6 @@ class ShardTask:
     count: int
     start: int
     end: int
-
-
-@dataclass(frozen=True)
-class SpecialIds:
-    """What stands around segments."""
-
-    cls_id: int
-    sep_id: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +47,12 @@ class WrittenShard:
 
 
 def shard_tasks(*, rows: int, tokens: int, id_bytes: int, shard_size_bytes: int) -> list[ShardTask]:
-    """Divide the rows of a split evenly over as few shards as the size allows."""
-    count = max(1, -(-tokens * id_bytes // shard_size_bytes))
+    """Divide the rows of a split evenly over as few shards as the size allows, but for some workers.
+
+    Shards are written side by side, each by one process: of a larger split there are a few at least.
+    """
+    size = tokens * id_bytes
+    count = max(1, -(-size // shard_size_bytes), min(_SHARDS_AT_LEAST, size // _WORTH_BYTES))
     bounds = [rows * number // count for number in range(count + 1)]
     return [ShardTask(number, count, bounds[number], bounds[number + 1]) for number in range(count)]
 
@@ -66,6 +66,7 @@ def write_shard(
     info: ShardInfo,
     specials: SpecialIds,
     order_key: int,
+    stream: Path | None = None,
     static: StaticMasks | None = None,
 ) -> WrittenShard:
     """Write one shard and return what it holds: what a worker does.
@@ -82,6 +83,7 @@ def write_shard(
         info: what the shards of the folder have in common.
         specials: ids around segments.
         order_key: from ``randomness.key``; the order of rows.
+        stream: of which the instances are blocks; unset: they are segments.
         static: masks to draw and store; unset: the rows as they are.
     """
     assert info.masking == (static.settings if static else None)
@@ -97,13 +99,17 @@ def write_shard(
         for start in range(task.start, task.end, ROWS_A_BATCH):
             rows = np.arange(start, min(start + ROWS_A_BATCH, task.end))
             chosen = index[randomness.permuted(rows, size=len(index), key=order_key)]
-            input_ids, lengths = assemble(chosen, corpus.ids, specials=specials)
+            input_ids, lengths = (
+                assemble(chosen, corpus.ids, specials=specials)
+                if stream is None
+                else assemble_blocks(chosen, Stream.open(stream), corpus.ids, specials=specials)
+            )
             mask_columns: list[pa.Array] = []
             if static is not None:
                 stored = static.draw(input_ids, lengths, first_row=start)
                 input_ids, masks = stored.input_ids, masks + stored.statistics
                 mask_columns = [_lists(stored.positions, stored.counts), _lists(stored.ids, stored.counts)]
-            arrays = [*_columns(chosen, input_ids, lengths), *mask_columns]
+            arrays = [*_columns(chosen, input_ids, lengths, is_packed=stream is not None), *mask_columns]
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns))
     Path(partial).chmod(0o644)
     Path(partial).replace(out / shard_name(task.number, task.count))
@@ -111,7 +117,7 @@ def write_shard(
 
 
 def _columns(
-    instances: NDArray[np.void], input_ids: NDArray[Any], lengths: NDArray[np.int64]
+    instances: NDArray[np.void], input_ids: NDArray[Any], lengths: NDArray[np.int64], *, is_packed: bool
 ) -> list[pa.Array]:
     has_second = instances["second_length"] > 0
     first_segment_length = np.where(has_second, instances["first_length"] + 2, lengths).astype(np.uint16)
@@ -120,7 +126,7 @@ def _columns(
         pa.array(first_segment_length),
         pa.array(np.ascontiguousarray(instances["next_sentence_label"])),
         pa.array(np.ascontiguousarray(instances["first_document"])),
-        pa.array(np.ascontiguousarray(instances["second_document"]), mask=~has_second),
+        pa.array(np.ascontiguousarray(instances["second_document"]), mask=~(has_second | is_packed)),
     ]
 
 

@@ -1,9 +1,11 @@
 """Encoders and heads, written for sequences without padding."""
 
+from bertpipe.model.compiling import compiled
 from bertpipe.model.config import ModelConfig, ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder
 from bertpipe.model.files import save_tensors
 from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.losses import summed_cross_entropy
 from bertpipe.model.models import PretrainingModel, SequenceModel, count_parameters
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "PretrainingModel",
     "SequenceModel",
     "TokenBatch",
+    "compiled",
     "count_parameters",
     "save_tensors",
+    "summed_cross_entropy",
 ]

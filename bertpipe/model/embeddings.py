@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from bertpipe.model.config import ModelShape
+from bertpipe.model.dropout import dropout
 from bertpipe.model.inputs import TokenBatch
 
 
@@ -15,7 +16,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(shape.max_position_embeddings, shape.hidden_size)
         self.token_type = nn.Embedding(shape.type_vocab_size, shape.hidden_size)
         self.norm = nn.LayerNorm(shape.hidden_size, eps=shape.layer_norm_eps)
-        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+        self.dropout_prob = shape.hidden_dropout_prob
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the embedded tokens, float ``[T, H]``."""
@@ -24,4 +25,4 @@ class Embeddings(nn.Module):
             + self.position(batch.position_ids)
             + self.token_type(batch.token_type_ids)
         )
-        return self.dropout(self.norm(summed))
+        return dropout(self.norm(summed), prob=self.dropout_prob if self.training else 0.0)

@@ -22,6 +22,7 @@ class TokenBatch:
         token_type_ids: 0 in the first segment, 1 in the second, int64 ``[T]``.
         position_ids: place in the sequence, int64 ``[T]``.
         starts: where each sequence starts, int64 ``[B]``: the place of its ``[CLS]``.
+        bounds: the same, and T, int32 ``[B + 1]``: as kernels for sequences of any length want it.
         cells: where each token stands in the flattened ``[B, S]`` grid, int64 ``[T]``.
         is_token: true where the grid holds a token, bool ``[B, S]``; none where it is full.
         longest: S.
@@ -31,6 +32,7 @@ class TokenBatch:
     token_type_ids: Tensor
     position_ids: Tensor
     starts: Tensor
+    bounds: Tensor
     cells: Tensor
     is_token: Tensor | None
     longest: int
@@ -61,6 +63,7 @@ class TokenBatch:
             ),
             position_ids=torch.from_numpy(position_ids),
             starts=torch.from_numpy(starts),
+            bounds=torch.from_numpy(np.append(starts, len(input_ids)).astype(np.int32)),
             cells=torch.from_numpy(np.flatnonzero(grid)),
             is_token=None if grid.all() else torch.from_numpy(grid),
             longest=longest,
@@ -78,6 +81,7 @@ class TokenBatch:
             token_type_ids=self.token_type_ids.to(device, non_blocking=True),
             position_ids=self.position_ids.to(device, non_blocking=True),
             starts=self.starts.to(device, non_blocking=True),
+            bounds=self.bounds.to(device, non_blocking=True),
             cells=self.cells.to(device, non_blocking=True),
             is_token=None if self.is_token is None else self.is_token.to(device, non_blocking=True),
             longest=self.longest,

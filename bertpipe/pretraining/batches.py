@@ -20,6 +20,7 @@ from bertpipe.instances.epochs import mask_key, row_numbers
 from bertpipe.instances.masking import Masked, Masker, MaskingConfig, settings_in_effect
 from bertpipe.instances.shards import Rows, ShardSet
 from bertpipe.model import TokenBatch
+from bertpipe.training import UNCUT, Cut
 from bertpipe.vocab import Tokenizer
 
 
@@ -31,27 +32,34 @@ class PretrainingBatch:
         tokens: what the model sees: B sequences, T tokens.
         predicted: which of the T tokens to predict, int64 ``[P]``.
         labels: the original tokens there, int64 ``[P]``.
-        next_sentence_labels: int64 ``[B]``, 1 where the second segment is random; none where
-            the data does not ask.
+        next_sentence_labels: int64 ``[B]``, 1 where the second segment is random or both are swapped;
+            none where the data does not ask.
+        pair_objective: what that question is called: ``nsp`` or ``sop``.
     """
 
     tokens: TokenBatch
     predicted: Tensor
     labels: Tensor
     next_sentence_labels: Tensor | None
+    pair_objective: str = "nsp"
 
     @property
     def counts(self) -> dict[str, int]:
         """Return the number of predicted tokens and of sequences."""
         counts = {"mlm": len(self.labels)}
         if self.next_sentence_labels is not None:
-            counts["nsp"] = len(self.next_sentence_labels)
+            counts[self.pair_objective] = len(self.next_sentence_labels)
         return counts
 
     @property
     def size_tokens(self) -> int:
         """Return T."""
         return len(self.tokens.input_ids)
+
+    @property
+    def size_sequences(self) -> int:
+        """Return B."""
+        return self.tokens.sequences
 
     def to(self, device: torch.device) -> "PretrainingBatch":
         """Return the same batch on another device."""
@@ -62,16 +70,25 @@ class PretrainingBatch:
             next_sentence_labels=None
             if self.next_sentence_labels is None
             else self.next_sentence_labels.to(device, non_blocking=True),
+            pair_objective=self.pair_objective,
         )
 
 
 @dataclass(frozen=True)
 class BatchMaker:
-    """Hides tokens in rows of one vocabulary, unless the shards hold their masks."""
+    """Hides tokens in rows of one vocabulary, unless the shards hold their masks.
+
+    Attributes:
+        masking: which tokens to hide.
+        tokenizer: of the rows.
+        max_seq_length: tokens of the longest row.
+        pair_objective: what the labels of pairs ask: ``nsp`` or ``sop``.
+    """
 
     masking: MaskingConfig
     tokenizer: Tokenizer
     max_seq_length: int
+    pair_objective: str = "nsp"
 
     def batch(self, rows: Rows, numbers: NDArray[np.int64], *, key: int) -> PretrainingBatch:
         """Return rows as a batch; ``numbers`` and ``key`` decide what is hidden."""
@@ -91,6 +108,7 @@ class BatchMaker:
             predicted=torch.from_numpy(predicted),
             labels=torch.from_numpy(masked.labels[predicted]),
             next_sentence_labels=torch.from_numpy(rows.next_sentence_labels) if asks_next else None,
+            pair_objective=self.pair_objective,
         )
 
     @cached_property
@@ -105,7 +123,6 @@ class TrainingData:
     shards: ShardSet
     maker: BatchMaker
     batch_size: int
-    micro_batch_size: int
     seed: int
 
     def __post_init__(self) -> None:
@@ -118,12 +135,22 @@ class TrainingData:
                 hint="use a smaller batch, more text, or a larger prepare.dupe_factor",
             )
 
-    def micro_batches(self, step: int) -> list[PretrainingBatch]:
-        """Return the global batch of one update, cut into micro-batches."""
-        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+    def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[PretrainingBatch]:
+        """Return this process's part of the global batch of one update, a batch for each forward pass.
+
+        Raises:
+            ConfigError: there are more processes than sequences.
+        """
+        if self.batch_size < cut.world.size:
+            raise ConfigError(
+                f"pretrain.batch_size = {self.batch_size} is smaller than the number of processes: "
+                f"{cut.world.size}",
+                hint="use a larger batch, or fewer processes",
+            )
+        first = step * self.batch_size
         return [
-            self._micro_batch(places[start : start + self.micro_batch_size])
-            for start in range(0, self.batch_size, self.micro_batch_size)
+            self._micro_batch(np.arange(first + piece.start, first + piece.stop))
+            for piece in cut.pieces(self.batch_size)
         ]
 
     def _micro_batch(self, places: NDArray[np.int64]) -> PretrainingBatch:
@@ -133,7 +160,12 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class ValidationData:
-    """The first rows of the validation shards, which are shuffled, with masks that never change."""
+    """The first rows of the validation shards, which are shuffled, with masks that never change.
+
+    Attributes:
+        sequences: how many rows.
+        batch_size: sequences of a forward pass, over all processes; a smaller micro-batch goes before it.
+    """
 
     shards: ShardSet
     maker: BatchMaker
@@ -144,10 +176,10 @@ class ValidationData:
         """Refuse masks other than those in the shards."""
         settings_in_effect(self.maker.masking, self.shards)
 
-    def __iter__(self) -> Iterator[PretrainingBatch]:
-        """Yield the same batches on every pass."""
+    def batches(self, cut: Cut = UNCUT) -> Iterator[PretrainingBatch]:
+        """Yield this process's part, the same batches on every pass."""
         count = min(self.sequences, len(self.shards))
-        for start in range(0, count, self.batch_size):
-            numbers = np.arange(start, min(start + self.batch_size, count))
+        for piece in cut.pieces_of_at_most(-(-self.batch_size // cut.world.size), count):
+            numbers = np.arange(piece.start, piece.stop)
             key = randomness.key(0, "validation masks")
             yield self.maker.batch(self.shards.rows(numbers), numbers, key=key)

@@ -5,41 +5,36 @@ from dataclasses import dataclass
 
 from torch.nn import functional
 
-from bertpipe.model import PretrainingModel
+from bertpipe.model import PretrainingModel, summed_cross_entropy
 from bertpipe.pretraining.batches import PretrainingBatch, TrainingData, ValidationData
-from bertpipe.training import Term
+from bertpipe.training import UNCUT, Cut, Term
 
 
 @dataclass(frozen=True)
 class MaskedLanguageModelling:
-    """Predict hidden tokens and, where the data asks, whether the second segment follows."""
+    """Predict hidden tokens and, where the data asks, how the second segment belongs to the first."""
 
     model: PretrainingModel
     training: TrainingData
     validation: ValidationData
 
-    def micro_batches(self, step: int) -> list[PretrainingBatch]:
-        """Return the data of one update."""
-        return self.training.micro_batches(step)
+    def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[PretrainingBatch]:
+        """Return this process's part of the data of one update."""
+        return self.training.micro_batches(step, cut)
 
-    def validation_batches(self) -> Iterator[PretrainingBatch]:
-        """Yield the held-out sequences."""
-        return iter(self.validation)
+    def validation_batches(self, cut: Cut = UNCUT) -> Iterator[PretrainingBatch]:
+        """Yield this process's part of the held-out sequences."""
+        return self.validation.batches(cut)
 
     def terms(self, batch: PretrainingBatch) -> Mapping[str, Term]:
-        """Return ``mlm`` (summed over predicted tokens) and ``nsp`` (over sequences)."""
+        """Return ``mlm`` (summed over predicted tokens) and ``nsp`` or ``sop`` (over sequences)."""
         token_logits, next_logits = self.model(batch.tokens, batch.predicted)
-        token_logits = token_logits.float()  # [P, V]
-        terms = {
-            "mlm": Term(
-                loss=functional.cross_entropy(token_logits, batch.labels, reduction="sum"),
-                correct=(token_logits.argmax(-1) == batch.labels).sum(),
-            )
-        }
+        loss, correct = summed_cross_entropy(token_logits, batch.labels)
+        terms = {"mlm": Term(loss=loss, correct=correct)}
         if next_logits is not None and batch.next_sentence_labels is not None:
             next_logits = next_logits.float()  # [B, 2]
             labels = batch.next_sentence_labels
-            terms["nsp"] = Term(
+            terms[batch.pair_objective] = Term(
                 loss=functional.cross_entropy(next_logits, labels, reduction="sum"),
                 correct=(next_logits.argmax(-1) == labels).sum(),
             )

@@ -16,7 +16,7 @@ class Facts(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class Run(Facts):
+class Scored(Facts):
     """The scores of one fine-tuned model, as ``eval`` writes them.
 
     Attributes:
@@ -27,11 +27,11 @@ class Run(Facts):
         primary: the score to compare by.
         scores: all scores by name.
         signature: the scores with what one must know to compare them.
-        seed: of fine-tuning.
-        initialization: what fine-tuning started from.
+        seed: of fine-tuning; unset where the model was not fine-tuned here.
+        initialization: what fine-tuning started from; unset where that is not known.
         constant_prediction: whether it answers the same for everything.
         baseline: scores of the best constant answer.
-        train_examples: number of labelled examples that it was fine-tuned on.
+        train_examples: number of labelled examples that it was fine-tuned on; unset where unknown.
     """
 
     task: str
@@ -41,11 +41,17 @@ class Run(Facts):
     primary: str
     scores: dict[str, float]
     signature: str
-    seed: int
-    initialization: str
+    seed: int | None
+    initialization: str | None
     constant_prediction: bool
     baseline: dict[str, float]
-    train_examples: int
+    train_examples: int | None
+
+
+class Run(Scored):
+    """Scores that are told by where their model started, or by its name where it is not one of ours."""
+
+    initialization: str
 
 
 class Start(Facts):
@@ -107,7 +113,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 
 def _start(initialization: str, runs: Sequence[Run]) -> Start:
-    runs = sorted(runs, key=lambda run: run.seed)
+    runs = sorted(runs, key=lambda run: run.seed or 0)
     return Start(
         initialization=initialization,
         runs=runs,

@@ -10,7 +10,7 @@ from bertpipe.reports.tables import Table, figures_table, markdown
 
 PICTURE = "curves.svg"
 
-_OBJECTIVES = {"mlm": "masked LM", "nsp": "next sentence"}
+_OBJECTIVES = {"mlm": "masked LM", "nsp": "next sentence", "sop": "sentence order"}
 _UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (share)"}
 
 
@@ -99,12 +99,15 @@ def _measured(name: str, value: float) -> str:
 def task_table(task: Comparison) -> Table:
     """Return mean and spread of each start, every seed's value, and what pre-training gave."""
     first = task.starts[0].runs[0]
-    seeds = sorted({run.seed for start in task.starts for run in start.runs})
+    runs = [run for start in task.starts for run in start.runs]
+    seeds = sorted({run.seed for run in runs if run.seed is not None})
+    sizes = [run.train_examples for run in runs if run.train_examples is not None]
+    learned = f"; {sizes[0]:,} to learn from" if sizes else ""
     others = [name for name in first.scores if name != task.primary]
     columns = ("start", task.primary, *(f"seed {seed}" for seed in seeds), *others)
     rows = tuple(_start_row(start, task.primary, seeds, others) for start in task.starts)
     return Table(
-        title=f"{task.task} ({first.split}, {first.n:,} examples; {first.train_examples:,} to learn from)",
+        title=f"{task.task} ({first.split}, {first.n:,} examples{learned})",
         columns=tuple(column.replace("_", " ") for column in columns),
         rows=rows,
         note=" ".join(_sentences(task)),
@@ -154,5 +157,6 @@ def _sentences(task: Comparison) -> Iterator[str]:
 def _signatures(report: Report) -> Iterator[str]:
     for task in report.tasks:
         for start in task.starts:
-            lines = [f"seed {run.seed}: `{run.signature}`" for run in start.runs]
+            seeds = ("" if run.seed is None else f"seed {run.seed}: " for run in start.runs)
+            lines = [f"{seed}`{run.signature}`" for seed, run in zip(seeds, start.runs, strict=True)]
             yield "\n".join([f"{task.task}, {start.initialization}:", "", *(f"- {line}" for line in lines)])

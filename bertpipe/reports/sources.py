@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from bertpipe.artifacts import Manifest, check_files, read_manifest
 from bertpipe.errors import ArtifactError
-from bertpipe.reports.comparison import Comparison, Facts, Run, compare
+from bertpipe.reports.comparison import Comparison, Facts, Run, Scored, compare
 
 Figures = dict[str, float | str]
 
@@ -116,8 +116,12 @@ def read_runs(scores: Path) -> dict[str, Run]:
 
 
 def _read_run(folder: Path) -> Run:
+    """Return what ``eval`` wrote; a model that was fine-tuned elsewhere is called by its folder."""
+    content = read_checked(folder, "scores.json", stage="eval")
     try:
-        run = Run.model_validate_json(read_checked(folder, "scores.json", stage="eval"))
+        scored = Scored.model_validate_json(content)
+        start = scored.initialization or f"model {folder.name}"
+        run = Run.model_validate(scored.model_dump() | {"initialization": start})
     except ValidationError as error:
         details = error.errors()[0]
         place = ".".join(str(part) for part in details["loc"])
@@ -130,7 +134,7 @@ def _read_run(folder: Path) -> Run:
 def _check_fit(scores: Path, runs: Mapping[str, Run]) -> None:
     """Refuse runs that cannot be averaged: another split or score, or a seed that counts twice."""
     first_of: dict[str, str] = {}
-    seen: dict[tuple[str, str, int], str] = {}
+    seen: dict[tuple[str, str, int | None], str] = {}
     for name, run in runs.items():
         first = runs[first_of.setdefault(run.task, name)]
         what = {"split": run.split, "n": run.n, "primary": run.primary, "scores": sorted(run.scores)}

@@ -22,7 +22,9 @@ from bertpipe.errors import CheckpointError
 from bertpipe.model import SequenceModel
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
+    ARCHITECTURE,
     Example,
+    Judgement,
     Split,
     Task,
     TaskDescription,
@@ -33,8 +35,6 @@ from bertpipe.tasks import (
     restore_task,
 )
 from bertpipe.training import Precision, prepare_device
-
-ARCHITECTURE = "BertForSequenceClassification"
 
 CODE = (
     "artifacts",
@@ -129,7 +129,6 @@ def run(
         phase.advance(len(examples))
     predictions = task.predictions(outputs)
     judgement = task.judge(examples, predictions, split=config.split)
-    report = judgement.report
     recorded = {
         "eval": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -140,28 +139,29 @@ def run(
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
         if task.labels:
             _write_confusion(output.folder / "confusion.tsv", examples, predictions)
-        write_json(
-            output.folder / "scores.json",
-            {
-                "task": task_name,
-                "kind": description.kind,
-                "split": config.split,
-                "n": report.n,
-                "primary": report.primary,
-                "scores": dict(report.scores),
-                "signature": report.signature(),
-                "seed": finetuned.get("seed"),
-                "initialization": finetuned.get("initialization"),
-                "train_examples": finetuned.get("train_examples"),
-                "constant_prediction": judgement.constant_prediction,
-                "baseline": dict(judgement.baseline),
-            },
-        )
+        named = {"task": task_name, "kind": description.kind, "split": config.split}
+        write_json(output.folder / "scores.json", named | _scores(judgement, finetuned))
     return EvalSummary(
-        scores=dict(report.scores),
-        signature=report.signature(),
+        scores=dict(judgement.report.scores),
+        signature=judgement.report.signature(),
         constant_prediction=judgement.constant_prediction,
     )
+
+
+def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was scored, with what is known of the fine-tuning: nothing of a model from elsewhere."""
+    report = judgement.report
+    return {
+        "n": report.n,
+        "primary": report.primary,
+        "scores": dict(report.scores),
+        "signature": report.signature(),
+        "seed": finetuned.get("seed"),
+        "initialization": finetuned.get("initialization"),
+        "train_examples": finetuned.get("train_examples"),
+        "constant_prediction": judgement.constant_prediction,
+        "baseline": dict(judgement.baseline),
+    }
 
 
 def _finetuned_with(model: Path) -> Mapping[str, Any]:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 
 from bertpipe import randomness
 from bertpipe.artifacts import check_replaceable, input_hash, work_folder, write_json, written_whole
@@ -16,8 +15,11 @@ from bertpipe.errors import ConfigError
 from bertpipe.model import ModelShape, SequenceModel
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
+    ARCHITECTURE,
     Example,
+    FinetuneConfig,
     Finetuning,
+    Judgement,
     Task,
     TaskData,
     TaskDescription,
@@ -27,9 +29,7 @@ from bertpipe.tasks import (
     learn_task,
     read_examples,
 )
-from bertpipe.training import OptimizerConfig, Plan, Precision, prepare_device, run_training, write_curves
-
-ARCHITECTURE = "BertForSequenceClassification"
+from bertpipe.training import Outcome, prepare_device, run_training, write_curves
 
 CODE = (
     "artifacts",
@@ -46,27 +46,6 @@ CODE = (
     "training",
     "vocab",
 )
-
-
-class FinetuneConfig(OptimizerConfig):
-    """The section ``finetune``; the defaults lie in the paper's grid (appendix A.3)."""
-
-    learning_rate: float = Field(5e-5, gt=0, description="Peak rate.")
-    batch_size: int = Field(32, ge=1, description="Examples an update.")
-    epochs: int = Field(3, ge=1, description="Passes over the training examples.")
-    warmup_share: float = Field(0.1, ge=0, le=1, description="Share of the updates with a rising rate.")
-    max_seq_length: int = Field(128, ge=8, description="Longest example in tokens; longer ones are cut.")
-    train_examples: int | None = Field(
-        None, ge=2, description="Train on so many examples, drawn by the seed; unset: on all."
-    )
-    initialization: Literal["pretrained", "random"] = Field(
-        "pretrained", description="random: the model's shape and vocabulary, but not its weights."
-    )
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Dropout of all layers; unset: as in pre-training."
-    )
-    precision: Precision = Field("fp32", description="Of the forward and backward pass.")
-    seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
 
 
 class FinetuneSettings(Settings):
@@ -130,55 +109,63 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
     problem = _problem(config, task, saved, examples, dev)
-    total_steps = config.epochs * problem.steps_an_epoch
     with work_folder(
         "finetune", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:
         outcome = run_training(
             problem,
-            Plan(
-                total_steps=total_steps,
-                warmup_steps=round(config.warmup_share * total_steps),
-                optimizer=config,
-                precision=config.precision,
-                seed=config.seed,
-            ),
+            config.plan(steps_an_epoch=problem.steps_an_epoch),
             evaluate_steps=problem.steps_an_epoch,
             work=work.path,
             device=device,
             runtime=runtime,
             progress=progress,
+            flops_per_token=problem.flops_per_token,
         )
-        outputs = answer(
-            problem.model,
-            problem.validation.features,
-            batch_size=config.batch_size,
-            precision=config.precision,
-            device=device,
-        )
-        judgement = task.judge(dev, task.predictions(outputs), split="dev")
-        scores = dict(judgement.report.scores)
+        judgement = _judge(config, problem, dev, device)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
             output.notes.extend(work.notes)
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
-            write_model(
-                output.folder,
-                problem.model,
-                shape=problem.model.encoder.shape,
-                architecture=ARCHITECTURE,
-                tokenizer=saved.tokenizer(),
-                labels=task.labels,
-                extra={"problem_type": task.problem_type} | ({} if task.labels else {"num_labels": 1}),
-            )
-            write_curves(output.folder / "curves.tsv", outcome.rows)
-            write_json(output.folder / "metrics.json", {"dev": scores, "last": outcome.rows[-1]})
+            _write(output.folder, problem, saved, outcome, judgement)
     return FinetuneSummary(
         resumed_from_step=outcome.resumed_from_step,
         train_examples=len(examples),
         truncated_examples=problem.training.features.truncated,
-        dev=scores,
+        dev=dict(judgement.report.scores),
         signature=judgement.report.signature(),
     )
+
+
+def _judge(
+    config: FinetuneConfig, problem: Finetuning, dev: list[Example], device: torch.device
+) -> Judgement:
+    """Score the trained model on the dev split."""
+    outputs = answer(
+        problem.model,
+        problem.validation.features,
+        batch_size=config.batch_size,
+        precision=config.precision,
+        device=device,
+    )
+    return problem.task.judge(dev, problem.task.predictions(outputs), split="dev")
+
+
+def _write(
+    folder: Path, problem: Finetuning, saved: SavedModel, outcome: Outcome, judgement: Judgement
+) -> None:
+    task = problem.task
+    write_model(
+        folder,
+        problem.model,
+        shape=problem.model.encoder.shape,
+        architecture=ARCHITECTURE,
+        tokenizer=saved.tokenizer(),
+        labels=task.labels,
+        extra={"problem_type": task.problem_type} | ({} if task.labels else {"num_labels": 1}),
+    )
+    write_curves(folder / "curves.tsv", outcome.rows)
+    figures = {"dev": dict(judgement.report.scores), "last": outcome.rows[-1]}
+    write_json(folder / "metrics.json", figures)
 
 
 def choose(examples: list[Example], config: FinetuneConfig) -> list[Example]:

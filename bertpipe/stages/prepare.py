@@ -7,9 +7,9 @@ validation split; segments are paired within a split; shards are written in a ra
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bertpipe.artifacts import (
     check_replaceable,
@@ -24,11 +24,10 @@ from bertpipe.corpus import CorpusConfig, CorpusFile, corpus_inputs, find_files,
 from bertpipe.executors import Executor, open_executor
 from bertpipe.instances import MaskingConfig
 from bertpipe.instances.building import Builder
-from bertpipe.instances.format import ShardInfo
+from bertpipe.instances.format import ShardInfo, SpecialIds
 from bertpipe.instances.masking import Masker
 from bertpipe.instances.pairing import Objective, Pairing
 from bertpipe.instances.splits import NEEDED_TOKENS, split_documents
-from bertpipe.instances.writing import SpecialIds
 from bertpipe.progress import Progress, Silent
 from bertpipe.vocab import Tokenizer
 
@@ -54,7 +53,8 @@ class PrepareConfig(Settings):
 
     objective: Objective = Field(
         "nsp",
-        description="Second segment: nsp: the next or a random one; sop: the next, or both swapped; none.",
+        description="Second segment: nsp: the next or a random one; sop: the next, or both swapped; none. "
+        "packed: full blocks, cut from all documents in a row, with [SEP] between them.",
     )
     max_seq_length: int = Field(128, ge=8, le=65535, description="Tokens of the longest row.")
     short_seq_prob: float = Field(0.1, ge=0, le=1, description="Share of rows that are shorter on purpose.")
@@ -67,6 +67,19 @@ class PrepareConfig(Settings):
     validation_share: float = Field(0.05, gt=0, lt=1, description="Share of documents kept for validation.")
     shard_size_mb: int = Field(64, ge=1, description="Token ids in a shard, in MiB, at most.")
     seed: int = Field(0, ge=0, description="Of the splits, segments and order.")
+
+    @model_validator(mode="after")
+    def _blocks_are_full(self) -> Self:
+        if self.objective == "packed" and "short_seq_prob" in self.model_fields_set and self.short_seq_prob:
+            raise ValueError(
+                f"short_seq_prob = {self.short_seq_prob} with objective = packed, whose blocks are full: "
+                "set it to 0 or leave it unset"
+            )
+        return self
+
+    def recorded(self) -> dict[str, Any]:
+        """Return all settings, with what they mean for packed blocks."""
+        return self.model_dump() | ({"short_seq_prob": 0.0} if self.objective == "packed" else {})
 
 
 class PrepareSettings(Settings):
@@ -81,7 +94,7 @@ class PrepareSettings(Settings):
         """Return what changes the result; dynamic masks are drawn by pretrain."""
         masking = None if self.masking.mode == "static" else {"mode"}
         return {
-            "prepare": self.prepare.model_dump(),
+            "prepare": self.prepare.recorded(),
             "corpus": self.corpus.recorded(),
             "masking": self.masking.model_dump(include=masking),
         }

@@ -12,9 +12,13 @@ from torch import Tensor
 from bertpipe import randomness
 from bertpipe.errors import TrainingDivergedError
 from bertpipe.model import SequenceModel, TokenBatch
+from bertpipe.model.flops import training_flops
 from bertpipe.tasks.features import Features
 from bertpipe.tasks.task import Task
-from bertpipe.training import Precision, Term, autocast
+from bertpipe.training import UNCUT, Cut, Precision, Term, autocast
+
+# What Hugging Face calls a model with one output vector a sequence.
+ARCHITECTURE = "BertForSequenceClassification"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ class TaskBatch:
     def size_tokens(self) -> int:
         """Return the number of tokens."""
         return len(self.tokens.input_ids)
+
+    @property
+    def size_sequences(self) -> int:
+        """Return the number of examples."""
+        return len(self.targets)
 
     def to(self, device: torch.device) -> "TaskBatch":
         """Return the same batch on another device."""
@@ -72,18 +81,27 @@ class Finetuning:
         """Return the number of updates an epoch; the last one may see fewer examples."""
         return -(-len(self.training.targets) // self.batch_size)
 
-    def micro_batches(self, step: int) -> list[TaskBatch]:
-        """Return the examples of one update."""
+    @property
+    def flops_per_token(self) -> float:
+        """Return the useful floating-point operations to train on a token, on the average."""
+        lengths, shape = self.training.features.lengths, self.model.encoder.shape
+        return training_flops(shape, lengths, sequence_outputs=self.task.outputs) / int(lengths.sum())
+
+    def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[TaskBatch]:
+        """Return this process's part of the examples of one update."""
         epoch, within = divmod(step, self.steps_an_epoch)
         size = len(self.training.targets)
         places = np.arange(within * self.batch_size, min((within + 1) * self.batch_size, size))
         key = randomness.key(self.seed, "order", epoch)
-        return [self.training.batch(randomness.permuted(places, size=size, key=key))]
+        numbers = randomness.permuted(places, size=size, key=key)
+        pieces = cut.pieces(len(numbers))
+        return [self.training.batch(numbers[piece.start : piece.stop]) for piece in pieces]
 
-    def validation_batches(self) -> Iterator[TaskBatch]:
-        """Yield the dev examples by length."""
-        for numbers in batches_by_length(self.validation.features, batch_size=self.batch_size):
-            yield self.validation.batch(numbers)
+    def validation_batches(self, cut: Cut = UNCUT) -> Iterator[TaskBatch]:
+        """Yield this process's part of the dev examples, by length."""
+        order = np.argsort(self.validation.features.lengths, kind="stable")
+        for piece in cut.pieces_of_at_most(-(-self.batch_size // cut.world.size), len(order)):
+            yield self.validation.batch(order[piece.start : piece.stop])
 
     def terms(self, batch: TaskBatch) -> Mapping[str, Term]:
         """Return the loss of the task."""

@@ -1,8 +1,8 @@
 """Where and how exactly tensors are computed."""
 
+import ctypes
 import os
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+import platform
 
 import torch
 
@@ -10,13 +10,19 @@ from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import ConfigError
 from bertpipe.progress import Progress
 
-Precision = Literal["fp32", "bf16"]
+# M_MMAP_MAX: no block gets pages of its own; M_TRIM_THRESHOLD: the heap does not shrink (mallopt(3)).
+_KEEPING = ((-4, 0), (-1, 2**31 - 1))
 
 
-def prepare_device(runtime: RuntimeConfig, progress: Progress) -> torch.device:
+def prepare_device(runtime: RuntimeConfig, progress: Progress, *, processes: int = 1) -> torch.device:
     """Set threads and determinism, and return the device to compute on.
 
-    On a CPU the same threads give the same bits; threads and device go to the run log.
+    On a CPU the same threads give the same bits. What was set goes to the run log.
+
+    Args:
+        runtime: device and threads; unset: the best device, and a thread a core.
+        progress: told what was set.
+        processes: how many share the cores of this machine.
 
     Raises:
         ConfigError: there is no such device.
@@ -30,18 +36,29 @@ def prepare_device(runtime: RuntimeConfig, progress: Progress) -> torch.device:
             f"runtime.device = {name!r}: {str(error).splitlines()[0]}",
             hint="leave it unset, or name a device that torch has here",
         ) from None
-    threads = runtime.threads or len(os.sched_getaffinity(0))
+    threads = runtime.threads or max(1, len(os.sched_getaffinity(0)) // processes)
     torch.set_num_threads(threads)
     if device.type == "cpu":
         torch.use_deterministic_algorithms(True)
         # Filling fresh memory is a debugging aid of that mode; it costs time and changes nothing.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    progress.record(device=str(device), threads=threads, torch=torch.__version__)
+        keeps_memory = _keep_freed_memory()
+    else:
+        keeps_memory = False
+    progress.record(
+        device=str(device), threads=threads, torch=torch.__version__, keeps_freed_memory=keeps_memory
+    )
     return device
 
 
-def autocast(precision: Precision, device: torch.device) -> AbstractContextManager[object]:
-    """Return the context of a forward pass: bf16 keeps weights, gradients and optimizer in fp32."""
-    if precision == "fp32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+def _keep_freed_memory() -> bool:
+    """Let freed memory be used again instead of going back to the system; return whether that is set.
+
+    A training step frees and asks for the same large tensors again and again. By default glibc gives
+    each of them back, and the system has to find, clear and map its pages anew: an eighth of a step.
+    Other C libraries have no such switch.
+    """
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    library = ctypes.CDLL(None)
+    return all(library.mallopt(name, value) == 1 for name, value in _KEEPING)

@@ -2,10 +2,46 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from bertpipe.training.world import ALONE, World
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a global batch is cut: among the processes, then into forward passes.
+
+    Attributes:
+        world: the processes.
+        micro_batch_size: most sequences of a forward pass; none: all of the process's part.
+    """
+
+    world: World = ALONE
+    micro_batch_size: int | None = None
+
+    def pieces(self, items: int) -> list[range]:
+        """Return this process's part of a global batch, a range for each forward pass.
+
+        All processes have the same number of passes, as they work in step. Where that cannot be
+        done otherwise (few items, which do not divide), a pass has one more than it should.
+        """
+        part, size = self.world.part(items), self.world.size
+        passes = -(-items // (size * self.micro_batch_size)) if self.micro_batch_size else 1
+        passes = max(1, min(passes, items // size))
+        ends = [part.start + len(part) * number // passes for number in range(passes + 1)]
+        return [range(*bounds) for bounds in pairwise(ends)]
+
+    def pieces_of_at_most(self, size: int, items: int) -> list[range]:
+        """Return this process's part in ranges of ``size``, or less: for passes that need not keep step."""
+        part, size = self.world.part(items), min(size, self.micro_batch_size or size)
+        return [range(start, min(start + size, part.stop)) for start in range(part.start, part.stop, size)]
+
+
+UNCUT = Cut()
 
 
 class Batch(Protocol):
@@ -18,6 +54,10 @@ class Batch(Protocol):
     @property
     def size_tokens(self) -> int:
         """Return the number of real tokens."""
+
+    @property
+    def size_sequences(self) -> int:
+        """Return the number of sequences."""
 
     def to(self, device: torch.device) -> Self:
         """Return the same batch on another device."""
@@ -46,11 +86,14 @@ class Problem(Protocol[B]):
     def model(self) -> nn.Module:
         """Return the model that is trained."""
 
-    def micro_batches(self, step: int) -> Sequence[B]:
-        """Return the data of update ``step`` (from 0): the same whenever it is asked for."""
+    def micro_batches(self, step: int, cut: Cut) -> Sequence[B]:
+        """Return this process's part of update ``step`` (from 0): the same whenever it is asked for.
 
-    def validation_batches(self) -> Iterator[B]:
-        """Yield the held-out data: the same on every call."""
+        However it is cut, the parts of all processes are the same sequences with the same to predict.
+        """
+
+    def validation_batches(self, cut: Cut) -> Iterator[B]:
+        """Yield this process's part of the held-out data: the same on every call."""
 
     def terms(self, batch: B) -> Mapping[str, Term]:
         """Run the model; return the parts of the loss by name, each as a sum."""
@@ -85,13 +128,18 @@ class Tally:
         return averages
 
 
+def device_sums(terms: Mapping[str, Term]) -> dict[str, Tensor]:
+    """Return the sums of one micro-batch as they lie on the device, float64."""
+    losses = {f"{name}.loss": term.loss for name, term in terms.items()}
+    correct = {f"{name}.correct": term.correct for name, term in terms.items() if term.correct is not None}
+    return {name: value.detach().double() for name, value in (losses | correct).items()}
+
+
+def read_off(tensors: Mapping[str, Tensor]) -> dict[str, float]:
+    """Read scalars off the device, in one transfer."""
+    return dict(zip(tensors, torch.stack(list(tensors.values())).tolist(), strict=True)) if tensors else {}
+
+
 def sums_of(terms: Mapping[str, Term], counts: Mapping[str, int]) -> dict[str, float]:
-    """Read the sums of one micro-batch off the device, in one transfer."""
-    names = [f"{name}.loss" for name in terms]
-    values = [term.loss for term in terms.values()]
-    for name, term in terms.items():
-        if term.correct is not None:
-            names.append(f"{name}.correct")
-            values.append(term.correct)
-    numbers = torch.stack([value.detach().double() for value in values]).tolist()
-    return dict(zip(names, numbers, strict=True)) | {f"{name}.count": float(counts[name]) for name in terms}
+    """Return the sums of one micro-batch, for a ``Tally``."""
+    return read_off(device_sums(terms)) | {f"{name}.count": float(counts[name]) for name in terms}

@@ -1,23 +1,30 @@
 """A training run from start to end: loop, evaluation, checkpoints, progress and stopping.
 
-Pre-training and fine-tuning are the same run over different problems.
+Pre-training and fine-tuning are the same run over different problems, by one process or by many.
 """
 
-import signal
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from bertpipe.configs import RuntimeConfig
-from bertpipe.errors import StoppedError
-from bertpipe.progress import Phase, Progress
-from bertpipe.training.loop import Plan, StepReport, check_finite, evaluate, train
-from bertpipe.training.optimizers import adamw
-from bertpipe.training.problem import B, Problem, Tally
-from bertpipe.training.signals import noticing_signals
-from bertpipe.training.state import load_newest, save_checkpoint
+from bertpipe.progress import Progress, Silent
+from bertpipe.training.budget import Intervals
+from bertpipe.training.calibration import TimeBudget, count_steps
+from bertpipe.training.decisions import Decisions
+from bertpipe.training.micro_batches import MicroBatches
+from bertpipe.training.optimizers import build_optimizer
+from bertpipe.training.parallel import gather_model, lay_out
+from bertpipe.training.precision import LossScaler
+from bertpipe.training.problem import B, Problem
+from bertpipe.training.run import Run
+from bertpipe.training.state import Checkpoints
+from bertpipe.training.update import Plan, Setup
+from bertpipe.training.watch import watching
+from bertpipe.training.world import ALONE, World
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,17 @@ class Outcome:
         resumed_from_step: 0 where it ran from the start.
         tokens: real tokens seen in all.
         rows: the curve: one row an evaluation.
+        total_steps: updates in all, also where a time budget decided.
+        micro_batch_size: most sequences of a forward pass at the end; none: all of a process's part.
+        moments: the optimizer's state by name, where it was asked for, in the first process.
     """
 
     resumed_from_step: int
     tokens: int
     rows: list[dict[str, float]] = field(default_factory=list)
+    total_steps: int = 0
+    micro_batch_size: int | None = None
+    moments: dict[str, Tensor] = field(default_factory=dict)
 
 
 def run_training(
@@ -44,6 +57,11 @@ def run_training(
     device: torch.device,
     runtime: RuntimeConfig,
     progress: Progress,
+    world: World = ALONE,
+    budget: TimeBudget | None = None,
+    flops_per_token: float | None = None,
+    carried: Mapping[str, Tensor] | None = None,
+    keep_moments: bool = False,
 ) -> Outcome:
     """Train to the end of ``plan``, going on from the newest whole checkpoint in ``work``.
 
@@ -51,86 +69,96 @@ def run_training(
         problem: model, data and loss; its model ends up trained, in evaluation mode.
         plan: how long and how.
         evaluate_steps: updates between two rows of the curve; the last update has one too.
-        work: where checkpoints live.
+        work: where checkpoints and decisions live; only the first process looks there.
         device: where to compute.
-        runtime: intervals of progress lines and checkpoints.
+        runtime: layout over several processes, intervals of progress lines and checkpoints.
         progress: told every update.
+        world: the processes that train together; all of them call this.
+        budget: decides the number of updates in place of ``plan``.
+        flops_per_token: useful operations to train on a real token; unset: unknown.
+        carried: the optimizer's state to start with, as an earlier run has kept it; unset: none. Only the
+            first process needs to have it.
+        keep_moments: whether the outcome has the optimizer's state.
 
     Raises:
         StoppedError: SIGTERM or SIGINT asked to stop; a checkpoint was saved first.
-        TrainingDivergedError: the loss is not finite.
+        TrainingDivergedError: the loss is not finite, or went where the guards say stop.
+        ResourceError: out of memory, or the disk is full.
     """
-    problem.model.to(device)
-    optimizer = adamw(problem.model, plan.optimizer)
-    state = load_newest(work, model=problem.model, optimizer=optimizer, progress=progress)
-    first_step = state.step
-    if first_step:
-        progress.note(f"going on from step {first_step} of {plan.total_steps}")
-    with (
-        noticing_signals() as stop,
-        progress.phase("train", total=plan.total_steps, unit="steps", done=first_step) as phase,
-    ):
-        watch = _Watch(phase, interval=runtime.log_interval)
-        for report in train(problem, optimizer, plan, device=device, first_step=first_step):
-            state.step = report.step
-            state.tokens += report.tokens
-            state.tally.add(report.sums)
-            watch.saw(report)
-            if report.step % evaluate_steps == 0 or report.step == plan.total_steps:
-                validation = evaluate(problem, precision=plan.precision, device=device)
-                check_finite(report.step, validation_loss=validation["loss"])
-                state.rows.append(_row(report, state.tally, validation))
-                state.tally = Tally()
-            is_last = report.step == plan.total_steps
-            stopping = stop.signal_number is not None and not is_last
-            if stopping or (report.step % runtime.checkpoint_steps == 0 and not is_last):
-                save_checkpoint(work, state, model=problem.model, optimizer=optimizer)
-            if stopping:
-                raise _stopped(stop.signal_number or signal.SIGTERM, report.step)
+    progress = progress if world.is_first else Silent()
+    decisions = Decisions(work) if world.is_first else None
+    setup = _set_up(problem, plan, device, runtime, progress, world, decisions)
+    if budget is not None:
+        intervals = Intervals(evaluate_steps, runtime.checkpoint_steps)
+        plan = budget.plan_over(_fill(budget, setup, plan, intervals, work, progress, decisions))
+    with Checkpoints(work, world=world) as checkpoints:
+        state = checkpoints.load_newest(model=problem.model, optimizer=setup.optimizer, progress=progress)
+        first_step = state.step
+        if not first_step and carried is not None:
+            checkpoints.carry(carried, model=problem.model, optimizer=setup.optimizer)
+        if first_step:
+            progress.note(f"going on from step {first_step} of {plan.total_steps}")
+        with (
+            progress.phase("train", total=plan.total_steps, unit="steps", done=first_step) as phase,
+            watching(
+                phase,
+                plan,
+                first_step=first_step,
+                flops_per_token=flops_per_token,
+                work=work,
+                device=device,
+                runtime=runtime,
+                progress=progress,
+                world=world,
+            ) as watch,
+        ):
+            Run(
+                setup,
+                plan,
+                state,
+                checkpoints=checkpoints,
+                watch=watch,
+                progress=progress,
+                evaluate_steps=evaluate_steps,
+                checkpoint_steps=runtime.checkpoint_steps,
+            ).to_the_end()
+        moments = checkpoints.moments(model=problem.model, optimizer=setup.optimizer) if keep_moments else {}
+    gather_model(problem.model)
     problem.model.eval()
-    return Outcome(resumed_from_step=first_step, tokens=state.tokens, rows=state.rows)
+    size = setup.sizes.cut(plan.total_steps).micro_batch_size
+    return Outcome(first_step, state.tokens, state.rows, plan.total_steps, size, moments)
 
 
-def _row(report: StepReport, tally: Tally, validation: dict[str, float]) -> dict[str, float]:
-    return {
-        "step": report.step,
-        "learning_rate": report.learning_rate,
-        **tally.figures("train_"),
-        **{f"validation_{name}": value for name, value in validation.items()},
-    }
+def _set_up(
+    problem: Problem[B],
+    plan: Plan,
+    device: torch.device,
+    runtime: RuntimeConfig,
+    progress: Progress,
+    world: World,
+    decisions: Decisions | None,
+) -> Setup[B]:
+    problem.model.to(device)
+    layout = lay_out(problem, world, parallel=runtime.parallel, device=device)
+    optimizer = build_optimizer(problem.model, plan.optimizer)
+    sizes = MicroBatches(plan.micro_batch_size, world=world, decisions=decisions, progress=progress)
+    return Setup(problem, layout, optimizer, LossScaler(plan.precision, device), sizes, device)
 
 
-def _stopped(number: int, step: int) -> StoppedError:
-    return StoppedError(
-        number,
-        f"stopped by {signal.Signals(number).name} after step {step}; the progress is saved",
-        hint="the same command goes on from there",
-    )
-
-
-class _Watch:
-    """Averages of the last updates, for the progress line."""
-
-    def __init__(self, phase: Phase, *, interval: int) -> None:
-        self._phase = phase
-        self._interval = interval
-        self._restart()
-
-    def _restart(self) -> None:
-        self._tally, self._tokens, self._since = Tally(), 0, time.monotonic()
-
-    def saw(self, report: StepReport) -> None:
-        """Count one update; every ``interval`` updates pass the averages on."""
-        self._tally.add(report.sums)
-        self._tokens += report.tokens
-        if report.step % self._interval:
-            self._phase.advance(1)
-            return
-        seconds = max(time.monotonic() - self._since, 1e-9)
-        self._phase.advance(
-            1,
-            **self._tally.figures(),
-            learning_rate=report.learning_rate,
-            tokens_per_second=round(self._tokens / seconds),
-        )
-        self._restart()
+def _fill(
+    budget: TimeBudget,
+    setup: Setup[B],
+    plan: Plan,
+    intervals: Intervals,
+    work: Path,
+    progress: Progress,
+    decisions: Decisions | None,
+) -> int:
+    """Return the number of updates that the budget holds, as it was decided once."""
+    known = setup.world.broadcast(decisions.get("total_steps") if decisions else None)
+    if known is not None:
+        return known
+    progress.note(f"timing some updates, to see how many fill {budget.minutes:g} minutes")
+    total_steps = count_steps(setup, plan, minutes=budget.minutes, intervals=intervals, work=work)
+    progress.note(f"{total_steps} updates fill {budget.minutes:g} minutes")
+    return decisions.record("total_steps", total_steps) if decisions else total_steps

@@ -2,10 +2,13 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+NOTICED = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass
@@ -20,21 +23,30 @@ class StopRequest:
 
 
 @contextmanager
-def noticing_signals() -> Iterator[StopRequest]:
+def noticing_signals(*, patience_seconds: float = 0.0) -> Iterator[StopRequest]:
     """Turn SIGTERM and SIGINT into a request that the loop reads after each update.
 
     A second signal is not held back: it has its usual effect. Outside the main thread, where
     Python allows no handlers, nothing changes.
+
+    Args:
+        patience_seconds: a signal so soon after the first is the same request: torchrun passes on
+            what it gets, and a terminal or SLURM sends it to all processes as well.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    usual = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    usual = {number: signal.getsignal(number) for number in NOTICED}
+    deadline = 0.0
 
     def notice(number: int, frame: FrameType | None) -> None:
-        request.signal_number = number
-        signal.signal(number, usual[signal.Signals(number)])
+        nonlocal deadline
+        if request.signal_number is None:
+            request.signal_number, deadline = number, time.monotonic() + patience_seconds
+        elif time.monotonic() >= deadline:
+            signal.signal(number, usual[signal.Signals(number)])
+            signal.raise_signal(number)
 
     for number in usual:
         signal.signal(number, notice)

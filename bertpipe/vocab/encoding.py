@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bertpipe.vocab.letters import letters_among
 from bertpipe.vocab.tokenizer import Encoded, Tokenizer
+from bertpipe.vocab.word_encoding import WordEncoder
 from bertpipe.vocab.word_table import WORD_BYTES, Places, WordTable, word_keys
 
 # Words that are remembered, at about a hundred bytes each; then it begins anew.
@@ -26,15 +28,16 @@ class Encoder:
 
     BERT's pre-tokenizer cuts at white space and around each ASCII sign, and neither it nor the
     normalizer looks across a space. So text is cut at spaces and newlines, and pieces of nothing
-    but printable ASCII around their signs too; what comes out is a word. Pieces with any other
-    character are words as they are: the tokenizer decides about them. A tokenizer that works in
-    another way is asked about whole sentences.
+    but printable ASCII and plain letters around their signs too; what comes out is a word. Pieces
+    with any other character are words as they are: the tokenizer decides about them. A tokenizer
+    that works in another way is asked about whole sentences.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self._by_word = tokenizer.cuts_words_like_bert
         self._table = WordTable()
+        self._words = WordEncoder(tokenizer)
 
     def encode(self, sentences: Sequence[str]) -> Encoded:
         """Return the ids of each sentence, without special tokens."""
@@ -67,7 +70,7 @@ class Encoder:
         if len(missing):
             new = missing[_different(keys[0][missing], keys[1][missing])]
             ends = (starts + lengths)[new].tolist()
-            encoded = self.tokenizer.encode_words(
+            encoded = self._words.encode(
                 [text[start:end].decode() for start, end in zip(starts[new].tolist(), ends, strict=True)]
             )
             self._table.add(keys[0][new], keys[1][new], ids=encoded.ids, counts=encoded.lengths)
@@ -96,13 +99,16 @@ def _words(text: NDArray[np.uint8]) -> tuple[Places, Places, Places]:
         Where words start and how many bytes they have, int64 ``[W]``, and where newlines are.
     """
     kind = _KIND[text]
+    other = np.flatnonzero(kind == _OTHER)
+    if len(other):
+        kind[letters_among(text, other)] = _LETTER
+        other = other[kind[other] == _OTHER]
     space = kind == _SPACE
     inside = kind == _LETTER
     inside = inside[1:] & inside[:-1]  # between two letters
     start, last = ~space, ~space
     start[1:] &= ~inside
     last[:-1] &= ~inside
-    other = np.flatnonzero(kind == _OTHER)
     if len(other):
         _keep_whole(start, last, other, spaces=np.flatnonzero(space))
     starts = np.flatnonzero(start)

@@ -39,8 +39,8 @@ def measure_fit(
         alphabet: the characters that it knows.
     """
     occurring: Counter[int] = Counter()
-    for word, count in words.items():
-        for token_id in tokenizer.ids_of_word(word):
+    for ids, count in zip(tokenizer.ids_of_words(words), words.values(), strict=True):
+        for token_id in ids:
             occurring[token_id] += count
     total = occurring.total()
     tokens = tokenizer.tokens

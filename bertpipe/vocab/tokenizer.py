@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
+from tokenizers.models import WordPiece
 from tokenizers.processors import TemplateProcessing
 
 from bertpipe.artifacts import write_json
@@ -175,17 +177,25 @@ class Tokenizer:
 
     def encode(self, texts: Sequence[str]) -> Encoded:
         """Return the ids of each text, without special tokens."""
+        return joined(self.ids_of_texts(texts))
+
+    def ids_of_texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text as a list, without special tokens."""
         encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        return _joined([encoding.ids for encoding in encodings])
+        return [encoding.ids for encoding in encodings]
 
     def normalize(self, text: str) -> str:
         """Return the text as it is before it is cut into words."""
         normalizer = self._backend.normalizer
         return normalizer.normalize_str(text) if normalizer is not None else text
 
-    def ids_of_word(self, word: str) -> list[int]:
-        """Return the ids of one word that is normalised and cut already."""
-        return [token.id for token in self._backend.model.tokenize(word)]
+    def ids_of_words(self, words: Iterable[str]) -> Iterator[list[int]]:
+        """Yield the ids of each word; words are normalised and cut already."""
+        tokenize = self._backend.model.tokenize  # to ask for the model costs as much as a word
+        known = self._whole_words
+        for word in words:
+            token_id = known.get(word)
+            yield [token.id for token in tokenize(word)] if token_id is None else [token_id]
 
     @property
     def cuts_words_like_bert(self) -> bool:
@@ -198,18 +208,16 @@ class Tokenizer:
             and {token["content"] for token in described["added_tokens"]} <= set(SPECIAL_TOKENS)
         )
 
-    def encode_words(self, words: Sequence[str]) -> Encoded:
-        """Return the ids of words as ``Encoder`` cuts them: what ``encode`` gives, several times faster.
-
-        A word of ASCII is one word after normalisation too, so the model alone is asked.
-        """
-        plain = [word for word in words if word.isascii() and word.isprintable()]
-        others = list(set(words).difference(plain))
-        normal = self.normalize(" ".join(plain)).split(" ") if plain else []
-        encodings = self._backend.encode_batch_fast(others, add_special_tokens=False)
-        ids = dict(zip(plain, map(self.ids_of_word, normal), strict=True))
-        ids.update(zip(others, (encoding.ids for encoding in encodings), strict=True))
-        return _joined([ids[word] for word in words])
+    @cached_property
+    def _whole_words(self) -> dict[str, int]:
+        """Tokens of which the model makes no smaller ones, with their ids; none but of WordPiece."""
+        model = self._backend.model
+        if not isinstance(model, WordPiece):
+            return {}
+        longest = model.max_input_chars_per_word
+        return {
+            token: token_id for token, token_id in self._backend.get_vocab().items() if len(token) <= longest
+        }
 
     def content_hash(self) -> str:
         """Return a sha256 of what ``tokenizer.json`` holds: two that agree give the same ids."""
@@ -246,7 +254,8 @@ class Tokenizer:
         return any(part.get("lowercase", False) for part in parts)
 
 
-def _joined(rows: Sequence[Sequence[int]]) -> Encoded:
+def joined(rows: Sequence[Sequence[int]]) -> Encoded:
+    """Return the ids of many texts, one after another."""
     lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
     flat = chain.from_iterable(rows)
     return Encoded(np.fromiter(flat, dtype=np.uint32, count=int(lengths.sum())), lengths)

@@ -20,6 +20,7 @@ WORD_BYTES = 8
 _FIRST_BITS = 12
 _LOW_BYTES = np.array([2 ** (8 * count) - 1 for count in range(WORD_BYTES + 1)], dtype=np.uint64)
 _HALF = np.uint64(32)
+_HALF_BITS, _LOW_HALF = 32, 2**32 - 1
 _ODD = [(np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))]
 _ODD += [(np.uint64(0xD6E8FEB86659FD93), np.uint64(0xA0761D6478BD642F))]
 
@@ -55,8 +56,7 @@ class WordTable:
         self._first: Keys = np.zeros(0, dtype=np.uint64)
         self._second: Keys = np.zeros(0, dtype=np.uint64)
         self._ids: NDArray[np.uint32] = np.zeros(0, dtype=np.uint32)
-        self._starts: Places = np.zeros(0, dtype=np.int64)
-        self._counts: Places = np.zeros(0, dtype=np.int64)
+        self._spans: Places = np.zeros(0, dtype=np.int64)  # where ids start, and in the low half how many
         self._allocate(_FIRST_BITS)
 
     def __len__(self) -> int:
@@ -89,8 +89,8 @@ class WordTable:
             counts: tokens of each, int64 ``[W]``.
         """
         known = len(self)
-        self._starts = np.concatenate([self._starts, len(self._ids) + np.cumsum(counts) - counts])
-        self._counts = np.concatenate([self._counts, counts])
+        starts = len(self._ids) + np.cumsum(counts) - counts
+        self._spans = np.concatenate([self._spans, starts << _HALF_BITS | counts])
         self._ids = np.concatenate([self._ids, ids])
         self._first = np.concatenate([self._first, first])
         self._second = np.concatenate([self._second, second])
@@ -101,10 +101,11 @@ class WordTable:
 
     def tokens(self, words: Places) -> tuple[NDArray[np.uint32], Places]:
         """Return the ids of words by number, one after another ``[T]``, and how many each has."""
-        counts = self._counts[words]
+        spans = self._spans[words]  # both at once: this is a look-up for each word of the text
+        counts = spans & _LOW_HALF
         ends = np.cumsum(counts)
         total = int(ends[-1]) if len(ends) else 0
-        return self._ids[np.arange(total) + np.repeat(self._starts[words] - ends + counts, counts)], counts
+        return self._ids[np.arange(total) + np.repeat((spans >> _HALF_BITS) - ends + counts, counts)], counts
 
     def _allocate(self, bits: int) -> None:
         self._entries: Places = np.full(2**bits, -1, dtype=np.int64)

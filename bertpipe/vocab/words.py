@@ -11,7 +11,6 @@ from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bertpipe.vocab.algorithms import Algorithm
 from bertpipe.vocab.normalization import NormalizationConfig, normalizer
@@ -41,6 +40,8 @@ class PieceCounts:
 
     def count(self, text: str) -> None:
         """Count the pieces of a text."""
+        import pyarrow.compute as pc  # here, since it takes 0.05 s and who only encodes does not need it
+
         runs = pc.split_pattern(pa.array([text.replace("\n", " ")], pa.large_string()), " ").values
         found = pc.value_counts(runs.filter(pc.not_equal(runs, "")))
         self._append(pa.table({"piece": found.field("values"), "count": found.field("counts")}))

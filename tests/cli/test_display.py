@@ -1,4 +1,4 @@
-"""Progress and results look right in a terminal, in a log, and with names that look like markup."""
+"""Progress looks right in a terminal, in a log, and with names that look like markup."""
 
 import io
 import os
@@ -6,13 +6,12 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
+from rich.console import Console
 
-from bertpipe.cli import display
-from bertpipe.cli.display import Display, Lines, Nothing, open_display, print_result, print_table
-from bertpipe.reports.tables import Table
+from bertpipe.cli.display import Display, open_display
+from bertpipe.cli.screens import Bar, Lines, Nothing
 
 THREE_PHASES = """
 from bertpipe.cli.display import open_display
@@ -24,14 +23,31 @@ with open_display(quiet=False) as shown:
         shown.note(f"after [{name}] :smile:")
 """
 
+FIGURES: dict[str, float | str] = {
+    "loss": 5.2612,
+    "mlm_loss": 4.859,
+    "mlm_accuracy": 0.236,
+    "nsp_loss": 0.402,
+    "nsp_accuracy": 0.812,
+    "gradient_norm": 1.2345,
+    "learning_rate": 1e-4,
+    "tokens_per_second": 20134,
+    "mfu": 0.481,
+    "data_wait_share": 0.0004,
+    "validation_loss": 5.375,
+    "validation_mlm_loss": 4.941,
+    "validation_mlm_accuracy": 0.22,
+}
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+
+class Clock:
     """The time in seconds, for a test to set."""
-    now = [100.0]
-    monkeypatch.setattr("bertpipe.cli.display.time.monotonic", lambda: now[0])
-    yield now
-    monkeypatch.undo()
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def in_terminal(program: str) -> str:
@@ -61,44 +77,103 @@ def test_each_phase_has_one_bar() -> None:
     shown = in_terminal(THREE_PHASES)
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown)
     first, rest = text.split("after [one] :smile:")
-    assert re.search(r"one ━+ 3/3 steps  \d\.\d s", first)
+    assert re.search(r"one ━+ 3 of 3 steps  \d\.\d s", first)
     assert "one ━" not in rest
-    assert re.search(r"two ━+ 3/3 steps", rest) and re.search(r"three ━+ 3/3 steps", rest)
+    assert re.search(r"two ━+ 3 of 3 steps", rest) and re.search(r"three ━+ 3 of 3 steps", rest)
 
 
-def test_lines_come_every_ten_seconds(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_counted_shows_no_count() -> None:
+    """A phase that tells nothing but its end has its name and its time."""
+    bar = Bar(Console(file=io.StringIO(), width=80))
+    plain = Console(file=io.StringIO(), width=80)
+    with Display(bar, clock=lambda: 7.0).phase("check", total=None, unit="files"):
+        pass
+    with plain.capture() as captured:
+        plain.print(*bar._bars.get_renderables())
+    assert re.fullmatch(r"check [━╸╺ ]{20} 0\.0 s", captured.get().strip())
+
+
+def drawn(width: int, *, pause: str | None = None) -> list[str]:
+    """Return the last lines of a bar in a terminal that is so many columns wide."""
+    clock, plain = Clock(), Console(file=io.StringIO(), width=width)
+    bar = Bar(Console(file=io.StringIO(), width=width))
+    with Display(bar, clock=clock).phase("train", total=1_000_000, unit="steps") as phase:
+        clock.now += 4000
+        phase.advance(250_000, **FIGURES)
+        phase.doing(pause)
+        with plain.capture() as captured:
+            plain.print(*bar._bars.get_renderables(), sep="\n")
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def test_a_bar_fits_80_columns() -> None:
+    """Every figure is there, none is cut or torn apart, and the held-out ones start a line."""
+    first, *below = drawn(80)
+    assert below == [
+        "  loss 5.261   mlm loss 4.859   mlm accuracy 23.6 %   nsp loss 0.402",
+        "  nsp accuracy 81.2 %   gradient norm 1.234   learning rate 1.00e-04",
+        "  20,134 tokens/s   MFU 48.1 %   data wait 0.0 %",
+        "  validation loss 5.375   validation mlm loss 4.941",
+        "  validation mlm accuracy 22.0 %",
+    ]
+    assert re.fullmatch(r"train [━╸╺ ]{20} 250,000 of 1,000,000 steps  3 h 20 min left", first)
+
+
+def test_a_bar_uses_120_columns() -> None:
+    """A wider terminal needs fewer lines."""
+    assert len(drawn(120)) == 4 and max(len(line) for line in drawn(120)) <= 120
+
+
+def test_a_pause_is_told() -> None:
+    """While a run evaluates its bar stands still, and says why."""
+    assert drawn(80, pause="evaluate")[0].endswith("250,000 of 1,000,000 steps  evaluate ...")
+
+
+def test_lines_come_every_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     """In a log a long phase tells how far it is and how long it will take; a short one only its end."""
-    shown = Display(Lines())
+    clock = Clock()
+    shown = Display(Lines(), clock=clock)
     with shown.phase("train", total=100, unit="steps", done=20) as phase:
         for now in (105.0, 110.0, 115.0, 120.0):
-            clock[0] = now
+            clock.now = now
             phase.advance(10, train_loss=2.5)
     assert capsys.readouterr().err.splitlines() == [
         # 20 steps of this run took 10 s, so 60 more take 30; the 20 of an earlier run do not count.
-        "train: 40 of 100 steps, train loss 2.5, 30.0 s left",
-        "train: 60 of 100 steps, train loss 2.5, 20.0 s left",
+        "train: 40 of 100 steps, 30.0 s left, train loss 2.500",
+        "train: 60 of 100 steps, 20.0 s left, train loss 2.500",
         "train: 20.0 s",
     ]
     assert shown.seconds_by_phase == {"train": 20.0}
 
 
-def test_times_of_equal_phases_add_up(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_are_told_in_larger_units(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody counts the digits of a gigabyte."""
+    clock = Clock()
+    with Display(Lines(), clock=clock).phase("encode", total=4_000_000_000, unit="bytes") as phase:
+        clock.now += 20
+        phase.advance(1_000_000_000)
+    assert capsys.readouterr().err.splitlines()[0] == "encode: 1.0 GB of 4.0 GB, 1 min 00 s left"
+
+
+def test_times_of_equal_phases_add_up(capsys: pytest.CaptureFixture[str]) -> None:
     """A phase that is opened twice, such as an evaluation, is logged with all of its time."""
-    shown = Display(Nothing())
+    clock = Clock()
+    shown = Display(Nothing(), clock=clock)
     for seconds in (3.0, 4.0):
         with shown.phase("evaluate", total=None, unit="batches") as phase:
-            clock[0] += seconds
+            clock.now += seconds
             phase.advance(1)
     shown.note("seen even with --quiet")
     assert shown.seconds_by_phase == {"evaluate": 7.0}
     assert capsys.readouterr().err == "seen even with --quiet\n"
 
 
-def test_a_phase_that_fails_is_measured_too(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_phase_that_fails_is_measured_too(capsys: pytest.CaptureFixture[str]) -> None:
     """The error goes on, and the phase is closed."""
-    shown = Display(Lines())
+    clock = Clock()
+    shown = Display(Lines(), clock=clock)
     with pytest.raises(KeyError), shown.phase("train", total=1, unit="steps"):
-        clock[0] += 2.0
+        clock.now += 2.0
         raise KeyError
     assert shown.seconds_by_phase == {"train": 2.0}
 
@@ -110,53 +185,3 @@ def test_without_a_terminal_there_are_lines(monkeypatch: pytest.MonkeyPatch) -> 
     with open_display(quiet=False) as shown, shown.phase("x", total=1, unit="y"):
         pass
     assert log.getvalue() == "x: 0.0 s\n"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.04, "0.0 s"), (59.9, "59.9 s"), (60, "1 min 00 s"), (3599.6, "1 h 00 min"), (7260, "2 h 01 min")],
-)
-def test_durations_are_told_as_people_do(seconds: float, text: str) -> None:
-    """Seconds, minutes or hours, never 60 of the smaller one."""
-    assert display._duration(seconds) == text
-
-
-def test_a_result_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """Numbers are readable, nested names are spelt out, and what looks like markup or a smiley is text."""
-    values = {
-        "dropped_examples": ["[/b]", ":smile:", "[red]"],
-        "train_tokens": 1234567,
-        "share": 0.123456,
-        "rate": 0.00005,
-        "whole": 2.0,
-        "yes": True,
-        "none": None,
-        "dev": {"pearson_r": 0.5},
-    }
-    print_result(values, title="[bold]", as_json=False)
-    shown = capsys.readouterr().out
-    for part in (
-        "[bold]",
-        "│ dropped examples │ [/b], :smile:, [red] │",
-        "│ train tokens     │ 1,234,567            │",
-        "│ share            │ 0.1235               │",
-        "│ rate             │ 5.00e-05             │",
-        "│ whole            │ 2                    │",
-        "│ yes              │ True                 │",
-        "│ none             │ None                 │",
-        "│ dev: pearson r   │ 0.5                  │",
-    ):
-        assert part in shown
-
-
-def test_a_result_that_is_no_json_is_a_bug() -> None:
-    """NaN would be invalid JSON for whoever reads it."""
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        print_result({"loss": float("nan")}, title="x", as_json=True)
-
-
-def test_a_table_is_shown_with_its_note(capsys: pytest.CaptureFixture[str]) -> None:
-    """Cells that look like markup, such as a task's name, are text."""
-    print_table(Table(title="Scores", columns=("task", "score"), rows=(("[/x]", "0.5"),), note="a [note]"))
-    shown = capsys.readouterr().out
-    assert "Scores" in shown and "│ [/x] │   0.5 │" in shown and shown.endswith("a [note]\n")

@@ -17,6 +17,7 @@ import bertpipe
 from bertpipe.artifacts import read_manifest
 from bertpipe.errors import ArtifactError, ResourceError
 from bertpipe.executors import map_ordered, worker_count
+from bertpipe.executors.local import LocalExecutor
 
 JOBS = """
 import os, time
@@ -80,6 +81,21 @@ def test_little_work_starts_no_process(jobs: ModuleType, items: list[int], worke
 def test_several_workers_are_other_processes(jobs: ModuleType) -> None:
     """Work for two workers leaves the process that asks free."""
     assert os.getpid() not in set(map_ordered(jobs.process_id, range(8), workers=2))
+
+
+def test_processes_stay_for_the_next_function(jobs: ModuleType) -> None:
+    """They are started once; one that was busy when something went wrong is replaced."""
+    executor = LocalExecutor(2)
+    try:
+        first = set(executor.map_ordered(jobs.process_id, range(8)))
+        assert set(executor.map_ordered(jobs.process_id, range(8))) <= first
+        with pytest.raises(ValueError, match="no 3"):
+            list(executor.map_ordered(partial(jobs.fail_at, bad=3), range(10)))
+        assert list(executor.map_ordered(jobs.uneven, range(6))) == [n * n for n in range(6)]
+        workers = set(executor.map_ordered(jobs.process_id, range(8)))
+    finally:
+        executor.stop()
+    _wait_until(lambda: not any(_is_running(worker) for worker in first | workers))
 
 
 def test_items_are_read_as_they_are_needed() -> None:

@@ -16,11 +16,11 @@ from bertpipe.artifacts import growing_files
 from bertpipe.executors import map_ordered
 from bertpipe.instances import Masker, MaskingConfig, ShardSet, settings_in_effect
 from bertpipe.instances.encoded import ENCODED_FILES, EncodedPart, append
-from bertpipe.instances.format import ShardInfo
+from bertpipe.instances.format import ShardInfo, SpecialIds
 from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.pairing import INSTANCE
 from bertpipe.instances.static import StaticMasks
-from bertpipe.instances.writing import SpecialIds, assemble, shard_tasks, write_shard
+from bertpipe.instances.writing import assemble, shard_tasks, write_shard
 
 CLS, SEP = 1, 2
 SPECIALS = SpecialIds(cls_id=CLS, sep_id=SEP)
@@ -240,3 +240,12 @@ def test_static_columns_are_those_of_the_design(encoded: Path, tmp_path: Path) -
         b'"mask_share":1.0,"random_share":0.0,"keep_share":0.0,'
         b'"span_geometric_p":0.2,"span_max_words":10}'
     )
+
+
+@pytest.mark.parametrize(("megabytes", "count"), [(1, 1), (7, 1), (9, 2), (17, 4), (60, 4), (1000, 16)])
+def test_a_larger_split_has_shards_for_several_processes(megabytes: int, count: int) -> None:
+    """None is larger than asked for, and small splits are one file; workers are not asked."""
+    tasks = shard_tasks(rows=10_000, tokens=megabytes << 19, id_bytes=2, shard_size_bytes=64 << 20)
+    assert [task.count for task in tasks] == [count] * count
+    assert [task.start for task in tasks] == [0, *(task.end for task in tasks[:-1])]
+    assert tasks[-1].end == 10_000

@@ -3,6 +3,7 @@
 Both compute in float64, so a difference beyond rounding is a difference of the model.
 """
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,15 @@ from transformers import (
 )
 
 from bertpipe.checkpoints import load_weights, open_model, write_model
-from bertpipe.model import ModelShape, PretrainingModel, SequenceModel, TokenBatch, count_parameters
+from bertpipe.model import (
+    ModelShape,
+    PretrainingModel,
+    SequenceModel,
+    TokenBatch,
+    attention,
+    count_parameters,
+    summed_cross_entropy,
+)
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
 TOKENIZER = Tokenizer.build([*SPECIAL_TOKENS, *(f"w{number}" for number in range(55))], lowercase=True)
@@ -131,6 +140,153 @@ def test_a_model_without_next_sentence_head_is_a_masked_lm(tmp_path: Path) -> No
         expected = theirs.double().eval()(**theirs_of(SEQUENCES)).logits
     assert next_logits is None
     assert torch.allclose(logits, batch.from_grid(expected), rtol=0, atol=1e-11)
+
+
+def gradients_of(model: nn.Module) -> dict[str, Tensor]:
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+def test_loss_and_gradients_are_those_of_transformers(tmp_path: Path) -> None:
+    """Without dropout: the loss of both heads agrees to 12 digits, and so do gradients of each kind."""
+    theirs = BertForPreTraining(reference_config(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    randomize(theirs)
+    theirs.save_pretrained(tmp_path)
+    saved = open_model(tmp_path)
+    ours = PretrainingModel(saved.shape, predicts_next_sentence=True)
+    load_weights(ours, saved, architecture=saved.architecture)
+    batch, padded = ours_of(SEQUENCES), theirs_of(SEQUENCES)
+    predicted, labels, follows = (
+        torch.tensor([1, 4, 8, 12]),
+        torch.tensor([40, 5, 6, 59]),
+        torch.tensor([0, 1, 1, 0]),
+    )
+    everywhere = torch.full((len(batch.input_ids), 1), -100)
+    everywhere[predicted, 0] = labels
+    padded["labels"] = torch.full_like(padded["input_ids"], -100)
+    padded["labels"].view(-1)[batch.cells] = everywhere[:, 0]
+    expected = theirs.double().train()(**padded, next_sentence_label=follows).loss
+    expected.backward()
+    token_logits, next_logits = ours.double().train()(batch, predicted)
+    assert next_logits is not None
+    loss = summed_cross_entropy(token_logits, labels)[0] / 4 + nn.functional.cross_entropy(
+        next_logits, follows
+    )
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+    mine, other = gradients_of(ours), gradients_of(theirs)
+    for name, reference in {
+        "encoder.embeddings.word.weight": "bert.embeddings.word_embeddings.weight",
+        "encoder.embeddings.norm.bias": "bert.embeddings.LayerNorm.bias",
+        "encoder.layers.0.intermediate.weight": "bert.encoder.layer.0.intermediate.dense.weight",
+        "encoder.layers.1.attention.output.weight": "bert.encoder.layer.1.attention.output.dense.weight",
+        "masked_token.bias": "cls.predictions.bias",
+        "pooler.dense.weight": "bert.pooler.dense.weight",
+    }.items():
+        assert torch.allclose(mine[name], other[reference], rtol=0, atol=1e-11), name
+    projections = [f"bert.encoder.layer.0.attention.self.{part}.weight" for part in ("query", "key", "value")]
+    assert torch.allclose(
+        mine["encoder.layers.0.attention.query_key_value.weight"],
+        torch.cat([other[name] for name in projections]),
+        rtol=0,
+        atol=1e-11,
+    )
+
+
+def trained_once(model: PretrainingModel, *, seed: int) -> dict[str, Tensor]:
+    """Return the gradients of one pass with the dropout of a seed."""
+    model.zero_grad()
+    torch.manual_seed(seed)
+    token_logits, _ = model(ours_of(SEQUENCES), torch.tensor([1, 4, 8]))
+    loss, _ = summed_cross_entropy(token_logits, torch.tensor([40, 5, 6]))
+    loss.backward()  # type: ignore[no-untyped-call]
+    return gradients_of(model)
+
+
+def test_gradient_checkpointing_changes_no_bit() -> None:
+    """Layers that are computed again draw the same dropout: gradients are equal, and not without dropout."""
+    model = PretrainingModel(SHAPE, predicts_next_sentence=False).train()
+    plain, other = trained_once(model, seed=5), trained_once(model, seed=6)
+    model.encoder.checkpointing = True
+    again = trained_once(model, seed=5)
+    assert plain.keys() == again.keys()
+    assert all(torch.equal(plain[name], again[name]) for name in plain)
+    assert not all(torch.equal(plain[name], other[name]) for name in plain)
+
+
+def test_gradient_checkpointing_keeps_a_layers_input_alone() -> None:
+    """A layer's inner activations are not kept for the backward pass."""
+    model = PretrainingModel(SHAPE, predicts_next_sentence=False).train()
+    kept: list[int] = []
+
+    def count(tensor: Tensor) -> Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    sums = []
+    for checkpointing in (False, True):
+        model.encoder.checkpointing = checkpointing
+        kept.clear()
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            model.encoder(ours_of(SEQUENCES))
+        sums.append(sum(kept))
+    assert sums[1] < sums[0] / 3
+
+
+def test_written_out_attention_is_the_fused_one() -> None:
+    """With a dropout that rounds to none of 65,536 words, training attends as evaluation does."""
+    shape = SHAPE.model_copy(update={"attention_probs_dropout_prob": 1e-9, "hidden_dropout_prob": 0.0})
+    model = SequenceModel(shape, outputs=2)
+    randomize(model)
+    model.double()
+    batch = ours_of(SEQUENCES)
+    assert torch.allclose(model.train()(batch), model.eval()(batch), rtol=0, atol=1e-11)
+
+
+def each_by_itself(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    starts: Tensor,
+    key_starts: Tensor,
+    longest: int,
+    longest_key: int,
+) -> Tensor:
+    """Stand in for ``varlen_attn``, which needs a GPU: attend within each sequence, ``[T, A, H/A]``."""
+    assert torch.equal(starts, key_starts) and starts.dtype == torch.int32 and longest == longest_key == 20
+    return torch.cat(
+        [
+            nn.functional.scaled_dot_product_attention(
+                query[start:end].transpose(0, 1),
+                key[start:end].transpose(0, 1),
+                value[start:end].transpose(0, 1),
+            ).transpose(0, 1)
+            for start, end in itertools.pairwise(starts.tolist())
+        ]
+    )
+
+
+def test_packed_attention_is_that_in_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a kernel takes sequences of any length, heads and sequences stay where they were."""
+    model = SequenceModel(SHAPE, outputs=2)
+    randomize(model)
+    model.double().eval()
+    expected = model(ours_of(SEQUENCES))
+    monkeypatch.setattr(attention, "_has_kernel_for_any_length", lambda x: True)
+    monkeypatch.setattr(attention, "varlen_attn", each_by_itself)
+    assert torch.allclose(model(ours_of(SEQUENCES)), expected, rtol=0, atol=1e-11)
+
+
+def test_bfloat16_differs_by_rounding_alone() -> None:
+    """Outputs in bfloat16 are those in float32 to two digits, with padding and without."""
+    model = PretrainingModel(SHAPE, predicts_next_sentence=False).eval()
+    for sequences in (SEQUENCES, SEQUENCES[:1]):
+        batch = ours_of(sequences)
+        with torch.no_grad():
+            exact, _ = model(batch, torch.tensor([1, 4]))
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded, _ = model(batch, torch.tensor([1, 4]))
+        assert rounded.dtype == torch.bfloat16
+        assert torch.allclose(rounded.float(), exact, rtol=0, atol=0.02 * exact.abs().max().item())
 
 
 def check_sequences(ours: SequenceModel, theirs: Any) -> None:

@@ -15,17 +15,16 @@ from bertpipe.instances.format import schema, shard_name
 from bertpipe.instances.mask_statistics import sample_masks
 from bertpipe.instances.static import StaticMasks
 from bertpipe.pretraining import BatchMaker, PretrainingBatch, TrainingData, ValidationData
+from bertpipe.training import Cut, World
 from bertpipe.vocab import Tokenizer
 
 Shards = Callable[[str], ShardSet]
 ROWS = 21
 
 
-def data_of(
-    shards: ShardSet, tokenizer: Tokenizer, *, batch_size: int = 4, micro: int | None = None, seed: int = 1
-) -> TrainingData:
+def data_of(shards: ShardSet, tokenizer: Tokenizer, *, batch_size: int = 4, seed: int = 1) -> TrainingData:
     maker = BatchMaker(MaskingConfig(), tokenizer, shards.max_seq_length)
-    return TrainingData(shards, maker, batch_size, micro or batch_size, seed)
+    return TrainingData(shards, maker, batch_size, seed)
 
 
 def originals(batch: PretrainingBatch) -> list[list[int]]:
@@ -77,14 +76,33 @@ def test_a_step_is_the_same_whenever_it_is_asked_for(make_shards: Shards, tokeni
 
 
 def test_cutting_a_batch_changes_neither_rows_nor_masks(make_shards: Shards, tokenizer: Tokenizer) -> None:
-    """Micro-batches of 3 and 2 rows hold what one batch of 5 holds, in its order."""
+    """Micro-batches of 2 and 3 rows hold what one batch of 5 holds, in its order."""
     shards = make_shards("nsp")
     for step in (0, 4, 5):  # step 4 crosses the end of the first epoch
         (whole,) = data_of(shards, tokenizer, batch_size=5).micro_batches(step)
-        parts = data_of(shards, tokenizer, batch_size=5, micro=3).micro_batches(step)
-        assert [part.tokens.sequences for part in parts] == [3, 2]
+        parts = data_of(shards, tokenizer, batch_size=5).micro_batches(step, Cut(micro_batch_size=3))
+        assert [part.tokens.sequences for part in parts] == [2, 3]
         assert torch.equal(torch.cat([part.tokens.input_ids for part in parts]), whole.tokens.input_ids)
         assert torch.equal(torch.cat([part.labels for part in parts]), whole.labels)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+@pytest.mark.parametrize("micro_batch_size", [None, 1])
+def test_processes_see_what_one_sees(
+    processes: int, micro_batch_size: int | None, make_shards: Shards, tokenizer: Tokenizer
+) -> None:
+    """Their parts of a training batch, and of the held-out rows, are together the rows and masks of one."""
+    data = data_of(make_shards("nsp"), tokenizer, batch_size=5)
+    held_out = ValidationData(data.shards, data.maker, 20, 6)
+    cuts = [Cut(World(rank, processes), micro_batch_size) for rank in range(processes)]
+    parts = [part for cut in cuts for part in data.micro_batches(4, cut)]
+    pairs = [(parts, data.micro_batches(4))]
+    pairs += [([part for cut in cuts for part in held_out.batches(cut)], list(held_out.batches()))]
+    for parts, whole in pairs:
+        for of in (lambda batch: batch.tokens.input_ids, lambda batch: batch.labels):
+            assert torch.equal(torch.cat([*map(of, parts)]), torch.cat([*map(of, whole)]))
+    with pytest.raises(ConfigError, match=r"batch_size = 5 is smaller than the number of processes: 6"):
+        data.micro_batches(0, Cut(World(0, 6)))
 
 
 def test_masks_differ_between_epochs(make_shards: Shards, tokenizer: Tokenizer) -> None:
@@ -132,11 +150,11 @@ def test_validation_is_always_the_same(
     shards = make_shards("nsp")
     maker = BatchMaker(MaskingConfig(), tokenizer, shards.max_seq_length)
     data = ValidationData(shards, maker, sequences, 4)
-    first, second = list(data), list(data)
+    first, second = list(data.batches()), list(data.batches())
     assert len(first) == len(second) and all(map(same, first, second))
     assert [row[1] for batch in first for row in originals(batch)] == list(range(10, 10 + expected))
     other = ValidationData(shards, maker, sequences, 3)
-    labels = [torch.cat([batch.labels for batch in batches]) for batches in (first, other)]
+    labels = [torch.cat([batch.labels for batch in batches]) for batches in (first, other.batches())]
     assert torch.equal(*labels)
 
 
@@ -186,13 +204,13 @@ def test_settings_that_the_shards_contradict_are_refused(
     """In training and in validation data, before the first batch."""
     other = BatchMaker(MaskingConfig(masked_lm_prob=0.15), tokenizer, 24)
     with pytest.raises(ConfigError, match=r"masked_lm_prob = 0\.15, but .* was masked with 0\.5"):
-        TrainingData(static_shards, other, 4, 4, 1)
+        TrainingData(static_shards, other, 4, 1)
     with pytest.raises(ConfigError, match=r"masked_lm_prob = 0\.15, but .* was masked with 0\.5"):
         ValidationData(static_shards, other, 4, 4)
     static = BatchMaker(MaskingConfig(mode="static"), tokenizer, 24)
     with pytest.raises(ConfigError, match="without masks"):
-        TrainingData(make_shards("nsp"), static, 4, 4, 1)
-    assert len(list(ValidationData(static_shards, static, 4, 4))) == 1
+        TrainingData(make_shards("nsp"), static, 4, 1)
+    assert len(list(ValidationData(static_shards, static, 4, 4).batches())) == 1
 
 
 def test_sampled_masks_are_those_of_the_first_epoch(make_shards: Shards, tokenizer: Tokenizer) -> None:
@@ -214,7 +232,7 @@ def test_whole_words_are_hidden_in_batches(make_shards: Shards, tokenizer: Token
     shards = make_shards("nsp")
     for unit in ("whole_word", "span"):
         maker = BatchMaker(MaskingConfig.model_validate({"unit": unit}), tokenizer, shards.max_seq_length)
-        (batch,) = TrainingData(shards, maker, ROWS, ROWS, 1).micro_batches(0)
+        (batch,) = TrainingData(shards, maker, ROWS, 1).micro_batches(0)
         (tokens,) = data_of(shards, tokenizer, batch_size=ROWS).micro_batches(0)
         assert len(batch.labels) == len(tokens.labels)
         assert not np.isin(batch.labels.numpy(), tokenizer.special_ids).any()

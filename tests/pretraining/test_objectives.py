@@ -11,8 +11,8 @@ from bertpipe.checkpoints import write_model
 from bertpipe.instances import MaskingConfig, ShardSet
 from bertpipe.model import ModelShape, PretrainingModel
 from bertpipe.pretraining import BatchMaker, MaskedLanguageModelling, TrainingData, ValidationData
-from bertpipe.training import OptimizerConfig, Plan, Tally, evaluate, train
-from bertpipe.training.optimizers import adamw
+from bertpipe.training import Cut, OptimizerConfig, Plan, Schedule, Tally, evaluate, train
+from bertpipe.training.optimizers import build_optimizer
 from bertpipe.training.problem import sums_of
 from bertpipe.vocab import Tokenizer
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def problem_of(
-    shards: ShardSet, tokenizer: Tokenizer, *, batch_size: int = 8, micro: int = 8, dropout: float = 0.0
+    shards: ShardSet, tokenizer: Tokenizer, *, batch_size: int = 8, dropout: float = 0.0
 ) -> MaskedLanguageModelling:
     torch.manual_seed(4)
     shape = ModelShape(
@@ -37,7 +37,7 @@ def problem_of(
     maker = BatchMaker(MaskingConfig(), tokenizer, shards.max_seq_length)
     return MaskedLanguageModelling(
         model=PretrainingModel(shape, predicts_next_sentence=shards.objective != "none"),
-        training=TrainingData(shards, maker, batch_size, micro, seed=1),
+        training=TrainingData(shards, maker, batch_size, seed=1),
         validation=ValidationData(shards, maker, 21, 8),
     )
 
@@ -76,12 +76,14 @@ def test_the_loss_is_that_of_transformers(tmp_path: Path, make_shards: Shards, t
 def test_micro_batches_do_not_change_an_update(micro: int, make_shards: Shards, tokenizer: Tokenizer) -> None:
     """Rows hide unequal numbers of tokens, and two or four pieces still move BERT as one batch does."""
     shards = make_shards("nsp")
-    counts = [batch.counts["mlm"] for batch in problem_of(shards, tokenizer, micro=2).micro_batches(0)]
+    pieces = problem_of(shards, tokenizer).micro_batches(0, Cut(micro_batch_size=2))
+    counts = [batch.counts["mlm"] for batch in pieces]
     assert len(set(counts)) > 1
     moved = []
     for size in (8, micro):
-        problem = problem_of(shards, tokenizer, micro=size)
-        plan = Plan(1, 1, OptimizerConfig(learning_rate=1.0, max_grad_norm=1e9), "fp32", 0)
+        problem = problem_of(shards, tokenizer)
+        optimizer_config = OptimizerConfig(learning_rate=1.0, max_grad_norm=1e9)
+        plan = Plan(Schedule("linear", 1, 1), optimizer_config, "fp32", seed=0, micro_batch_size=size)
         optimizer = torch.optim.SGD(problem.model.parameters(), lr=1.0)
         list(train(problem, optimizer, plan, device=CPU, first_step=0))
         moved.append(torch.cat([parameter.detach().flatten() for parameter in problem.model.parameters()]))
@@ -98,10 +100,10 @@ def test_without_an_objective_nothing_is_asked(make_shards: Shards, tokenizer: T
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_few_rows_are_learned(precision: str, make_shards: Shards, tokenizer: Tokenizer) -> None:
     """The held-out loss (on the rows trained on) falls by a quarter, next sentences become known."""
-    problem = problem_of(make_shards("nsp"), tokenizer, batch_size=21, micro=21)
-    plan = Plan(45, 3, OptimizerConfig(learning_rate=1e-2), precision, 0)  # type: ignore[arg-type]
+    problem = problem_of(make_shards("nsp"), tokenizer, batch_size=21)
+    plan = Plan(Schedule("linear", 45, 3), OptimizerConfig(learning_rate=1e-2), precision, 0)  # type: ignore[arg-type]
     before = evaluate(problem, precision="fp32", device=CPU)
-    list(train(problem, adamw(problem.model, plan.optimizer), plan, device=CPU, first_step=0))
+    list(train(problem, build_optimizer(problem.model, plan.optimizer), plan, device=CPU, first_step=0))
     after = evaluate(problem, precision="fp32", device=CPU)
     assert before["mlm_loss"] > 5 and after["mlm_loss"] < before["mlm_loss"] * 3 / 4
     assert after["nsp_accuracy"] > 0.8

@@ -1,6 +1,7 @@
 """A tiny made-up corpus and tasks, and what the first stages make of them, once for all tests."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,13 @@ from typing import Any
 import pytest
 import torch
 
-from bertpipe import randomness
 from bertpipe.configs import RuntimeConfig
 from bertpipe.corpus import CorpusConfig
 from bertpipe.instances import MaskingConfig
 from bertpipe.model import ModelConfig
+from bertpipe.pretraining.config import PretrainConfig
 from bertpipe.stages import finetune, prepare, pretrain, vocab
+from bertpipe.tasks import FinetuneConfig
 
 GOOD = ("fine", "great", "lovely", "bright", "warm")
 BAD = ("poor", "dull", "awful", "grey", "cold")
@@ -23,10 +25,10 @@ RUNTIME = RuntimeConfig(workers=1, threads=1, device="cpu", checkpoint_steps=4)
 torch.set_num_threads(1)
 
 
-def sentence(draws: randomness.Stream, words: tuple[str, ...]) -> str:
+def sentence(draws: random.Random, words: tuple[str, ...]) -> str:
     """Return a sentence that praises or blames a thing throughout."""
-    thing, other = (THINGS[draws.below(len(THINGS))] for _ in range(2))
-    first, second = (words[draws.below(len(words))] for _ in range(2))
+    thing, other = (draws.choice(THINGS) for _ in range(2))
+    first, second = (draws.choice(words) for _ in range(2))
     return f"the {thing} was {first} and the {other} was {second}."
 
 
@@ -39,7 +41,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with ``corpus.txt`` and ``tasks/film-reviews``, ``tasks/product-reviews``."""
     folder = tmp_path_factory.mktemp("made")
-    draws = randomness.stream(0, "made up text")
+    draws = random.Random("made up text")
     documents = [
         "\n".join(sentence(draws, (GOOD, BAD)[number % 2]) for _ in range(6)) for number in range(40)
     ]
@@ -116,7 +118,7 @@ def pretrain_settings() -> Callable[..., pretrain.PretrainSettings]:
         }
         shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
         return pretrain.PretrainSettings(
-            pretrain=pretrain.PretrainConfig(**(values | changes)),
+            pretrain=PretrainConfig(**(values | changes)),
             model=ModelConfig(**(shape | {"max_position_embeddings": 40} if model is None else model)),
             masking=MaskingConfig(),
             runtime=RUNTIME.model_copy(update=runtime or {}),
@@ -146,7 +148,7 @@ def finetune_settings() -> Callable[..., finetune.FinetuneSettings]:
     def make(**changes: Any) -> finetune.FinetuneSettings:
         values = {"learning_rate": 5e-3, "batch_size": 6, "epochs": 3, "max_seq_length": 24, "seed": 1}
         return finetune.FinetuneSettings(
-            finetune=finetune.FinetuneConfig(**(values | changes)), tasks={}, runtime=RUNTIME
+            finetune=FinetuneConfig(**(values | changes)), tasks={}, runtime=RUNTIME
         )
 
     return make

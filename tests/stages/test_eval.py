@@ -190,7 +190,7 @@ def test_an_output_of_another_stage_is_refused(
 
 
 def test_a_classifier_of_transformers_can_be_scored(score: Make, shards: Path, tmp_path: Path) -> None:
-    """It has no manifest of ours: what its training was is not known, its labels are."""
+    """It has no manifest of ours: what its training was is not known, its labels are; the report takes it."""
     tokenizer = Tokenizer.load(shards / "tokenizer")
     config = BertConfig(
         vocab_size=tokenizer.vocab_size,
@@ -202,9 +202,12 @@ def test_a_classifier_of_transformers_can_be_scored(score: Make, shards: Path, t
     )
     BertForSequenceClassification(config).save_pretrained(tmp_path / "theirs")
     tokenizer.save(tmp_path / "theirs")
-    assert "labels:positive,negative" in score(tmp_path / "theirs").signature
-    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    out = f"scores/{FILMS}/theirs"
+    assert "labels:positive,negative" in score(tmp_path / "theirs", out).signature
+    scores = json.loads((tmp_path / out / "scores.json").read_text())
     assert scores["seed"] is None and scores["initialization"] is None
+    (run,) = read_runs(tmp_path / "scores").values()
+    assert (run.initialization, run.seed, run.train_examples) == ("model theirs", None, None)
 
 
 def test_a_longer_example_is_cut_as_in_fine_tuning(
@@ -220,7 +223,7 @@ def test_a_longer_example_is_cut_as_in_fine_tuning(
     )
     lines = [
         json.dumps({"text": f"the film was great and the {end}", "label": "positive"})
-        for end in ("dinner was fine", "winter was dull")
+        for end in (f"dinner was {'great ' * 9}", f"winter was {'awful ' * 9}")
     ]
     data = write(tmp_path / "data", *lines)
     score(tmp_path / "short", data=data)

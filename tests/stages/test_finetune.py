@@ -17,8 +17,8 @@ from bertpipe.errors import CheckpointError, ConfigError, StoppedError, TaskData
 from bertpipe.model import SequenceModel
 from bertpipe.progress import Silent
 from bertpipe.stages import finetune, pretrain
-from bertpipe.stages.finetune import FinetuneConfig, choose
-from bertpipe.tasks import Example, encode
+from bertpipe.stages.finetune import choose
+from bertpipe.tasks import Example, FinetuneConfig, encode
 
 Make = Callable[..., Any]
 FILMS = "film-reviews"
@@ -31,8 +31,8 @@ class StopAt(Silent):
         self._left = step
 
     def advance(self, amount: float, **figures: float | str) -> None:
-        self._left -= 1
-        if not self._left:
+        self._left -= round(amount)
+        if amount and not self._left:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -70,6 +70,28 @@ def test_a_second_run_writes_the_same_bytes(tune: Make, finetune_settings: Make,
     tune(finetune_settings(), "one")
     tune(finetune_settings(), "two")
     assert content_of(tmp_path / "one") == content_of(tmp_path / "two")
+
+
+class Recorder(Silent):
+    """Keeps the facts for the run log."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, float | str] = {}
+
+    def record(self, **facts: float | str) -> None:
+        self.facts.update(facts)
+
+
+def test_watching_changes_no_byte(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """Speed goes to the run log, figures to TensorBoard, and neither into the model's folder."""
+    settings, recorder = finetune_settings(dropout=0.1), Recorder()
+    runtime = {"log_interval": 2, "tensorboard": str(tmp_path / "board")}
+    watched = settings.model_copy(update={"runtime": settings.runtime.model_copy(update=runtime)})
+    tune(settings, "plain")
+    tune(watched, "watched", progress=recorder)
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "watched")
+    assert {"peak_flops", "mfu", "tokens_per_second", "evaluate_seconds"} <= recorder.facts.keys()
+    assert len(list(tmp_path.glob("board/finetune/*/events.out.tfevents.*"))) == 1
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

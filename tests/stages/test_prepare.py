@@ -23,7 +23,7 @@ from bertpipe.configs import RuntimeConfig
 from bertpipe.corpus import CorpusConfig
 from bertpipe.corpus.cleaning import CleaningConfig
 from bertpipe.errors import ArtifactError, CorpusError
-from bertpipe.instances import MaskingConfig, ShardSet, building
+from bertpipe.instances import MaskingConfig, ShardSet, building, packing
 from bertpipe.progress import Silent
 from bertpipe.stages import prepare
 from bertpipe.stages.prepare import PrepareConfig, PrepareSettings, PrepareSummary
@@ -95,14 +95,16 @@ def segments_of(row: dict[str, Any]) -> tuple[list[int], list[int]]:
 MIXED = texts_of([[5, 9, 3, 30, 4], [12], [2, 2], [40, 7], [1, 6, 6, 6], [3], [8, 8, 8], [25], [1], [90]])
 
 
+@pytest.mark.parametrize("objective", ["nsp", "packed"])
 def test_any_number_of_workers_writes_the_same_bytes(
-    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, objective: str
 ) -> None:
     """One, two and three processes make the same folder, file by file, over many parts."""
     monkeypatch.setattr(building, "_PART_CHARACTERS", 30)
+    monkeypatch.setattr(packing, "_BLOCKS_A_TASK", 3)
     corpus = write(tmp_path / "corpus" / "a.txt", MIXED)
     for workers in (1, 2, 3):
-        run([corpus], vocab, tmp_path / f"out{workers}", workers=workers)
+        run([corpus], vocab, tmp_path / f"out{workers}", workers=workers, objective=objective)
     one = content_of(tmp_path / "out1")
     assert one == content_of(tmp_path / "out2") == content_of(tmp_path / "out3")
     assert {"manifest.json", "statistics.json", "tokenizer/tokenizer.json"} < set(one)
@@ -222,6 +224,84 @@ def test_single_segments_hold_every_token_once(vocab: Path, tmp_path: Path, shap
         assert found == Counter(IDS[word] for line in text for word in line.split())
 
 
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(shape=shapes, mode=st.sampled_from(["dynamic", "static"]))
+def test_packed_blocks_are_the_documents_in_a_row(
+    vocab: Path, tmp_path: Path, shape: list[list[int]], mode: str
+) -> None:
+    """In each split: full rows, its documents in order with [SEP] between, and nothing asked of pairs.
+
+    The file holds rows in a random order; their first documents and tokens tell where they belong.
+    """
+    texts = texts_of(shape)
+    corpus = write(tmp_path / "corpus.txt", texts)
+    run([corpus], vocab, tmp_path / "out", objective="packed", dupe_factor=1, mode=mode)
+    sep = SPECIAL_TOKENS.index("[SEP]")
+    held = []
+    for split in ("train", "validation"):
+        rows = rows_of(tmp_path / "out", split)
+        for row in rows:
+            for position, token in zip(
+                row.get("masked_positions", []), row.get("masked_ids", []), strict=True
+            ):
+                assert token != sep != row["input_ids"][position]
+                row["input_ids"][position] = token
+            assert (row["first_segment_length"], row["next_sentence_label"]) == (len(row["input_ids"]), -100)
+        documents = sorted({row[name] for row in rows for name in ("first_document", "second_document")})
+        documents = sorted({*documents, *(n for row in rows for n in _between(row, texts))})
+        stream = [
+            slot for n in documents for slot in [*(IDS[w] for line in texts[n] for w in line.split()), sep]
+        ][:-1]
+        blocks = [stream[start : start + 30] for start in range(0, len(stream), 30)]
+        assert sorted(row["input_ids"][1:-1] for row in rows) == sorted(blocks)
+        held += documents
+    assert sorted(held) == list(range(len(texts)))
+
+
+def _between(row: dict[str, Any], texts: Texts) -> set[int]:
+    """Return the documents of a row by its words; each word is of one document."""
+    words = {IDS[word]: n for n, text in enumerate(texts) for line in text for word in line.split()}
+    return {words[token] for token in row["input_ids"] if token in words}
+
+
+def test_packed_figures_tell_how_many_rows_cross_documents(vocab: Path, tmp_path: Path) -> None:
+    """Forty documents of ten tokens in rows of thirty slots: every row holds several, and none is padded."""
+    corpus = write(tmp_path / "corpus.txt", texts_of([[10]] * 40))
+    summary = run([corpus], vocab, tmp_path / "out", objective="packed", dupe_factor=1)
+    figures = json.loads((tmp_path / "out" / "statistics.json").read_text(encoding="utf-8"))
+    assert figures["objective"] == "packed"
+    rows = rows_of(tmp_path / "out", "train")
+    crossing = sum(row["first_document"] != row["second_document"] for row in rows)
+    assert figures["train"]["several_documents_share"] == pytest.approx(crossing / len(rows), abs=1e-6)
+    assert crossing > 0.9 * len(rows)
+    assert figures["corpus"]["sentences_cut_for_length"] == 0
+    assert sum(len(row["input_ids"]) < 32 for row in rows) <= 1
+    assert summary.random_or_swapped_share is None
+
+
+def test_packed_blocks_are_cut_elsewhere_each_time(vocab: Path, tmp_path: Path) -> None:
+    """With a dupe_factor each token is in as many rows, and these begin at different tokens."""
+    corpus = write(tmp_path / "corpus.txt", MIXED)
+    for factor in (1, 3):
+        run([corpus], vocab, tmp_path / f"out{factor}", objective="packed", dupe_factor=factor)
+    once, thrice = (
+        Counter(t for row in rows_of(tmp_path / f"out{n}", "train") for t in row["input_ids"] if t >= FIRST)
+        for n in (1, 3)
+    )
+    assert thrice == Counter({token: 3 * count for token, count in once.items()})
+    begins = Counter(tuple(row["input_ids"]) for row in rows_of(tmp_path / "out3", "train"))
+    assert max(begins.values()) == 1
+
+
+def test_short_rows_of_full_blocks_are_refused() -> None:
+    """Who asks for both is told; unset, the share means nothing, and is recorded as 0."""
+    with pytest.raises(ValidationError, match=r"short_seq_prob = 0\.3 with objective = packed"):
+        PrepareConfig(objective="packed", short_seq_prob=0.3)
+    for config in (PrepareConfig(objective="packed"), PrepareConfig(objective="packed", short_seq_prob=0.0)):
+        assert config.recorded()["short_seq_prob"] == 0.0
+    assert PrepareConfig().recorded()["short_seq_prob"] == 0.1
+
+
 def test_swapped_segments_are_neighbours(vocab: Path, tmp_path: Path) -> None:
     """Sentence order: both segments from one document, the label says which came first."""
     corpus = write(tmp_path / "corpus.txt", texts_of([[4, 3, 5, 2, 4]] * 12))
@@ -314,18 +394,24 @@ class Mortal:
             yield function(item)
 
 
-@pytest.mark.parametrize("mode", ["dynamic", "static"])
+@pytest.mark.parametrize(("objective", "mode"), [("nsp", "dynamic"), ("nsp", "static"), ("packed", "static")])
 @pytest.mark.parametrize("every", [1, 3])
 def test_killed_anywhere_it_goes_on(
-    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, mode: Any
+    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int, objective: str, mode: Any
 ) -> None:
     """However often it is killed, the output is the same, and nothing that was whole is done again."""
     monkeypatch.setattr(growing, "_SECONDS_BETWEEN_RECORDS", 0.0)
     monkeypatch.setattr(building, "_PART_CHARACTERS", 60)
+    monkeypatch.setattr(packing, "_BLOCKS_A_TASK", 3)
     monkeypatch.setattr(prepare, "_MEBIBYTE", 1)
     corpus = [write(tmp_path / "corpus.txt", MIXED)]
     cleaning = CleaningConfig(exact_duplicates=True)
-    common: dict[str, Any] = {"shard_size_mb": 200, "mode": mode, "cleaning": cleaning}
+    common: dict[str, Any] = {
+        "shard_size_mb": 200,
+        "mode": mode,
+        "cleaning": cleaning,
+        "objective": objective,
+    }
     executors: list[Mortal] = []
 
     def run_with(lives: int, out: Path) -> None:
@@ -385,6 +471,26 @@ def test_too_few_documents_for_pairs_leave_nothing_behind(vocab: Path, tmp_path:
     with pytest.raises(CorpusError, match=r"found 2 documents.*needed are 4"):
         run([corpus], vocab, tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_progress_of_a_version_that_counted_other_things_is_told(
+    vocab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked to continue what it cannot, the command says so in one line, with the way out; which works."""
+    monkeypatch.setenv("BERTPIPE_WORK", str(tmp_path / "side"))
+    monkeypatch.setattr(growing, "_SECONDS_BETWEEN_RECORDS", 0.0)
+    monkeypatch.setattr(building, "_PART_CHARACTERS", 60)
+    corpus = [write(tmp_path / "corpus.txt", MIXED)]
+    monkeypatch.setattr(prepare, "open_executor", lambda *_, **__: nullcontext(Mortal(2)))
+    with pytest.raises(KilledError):
+        run(corpus, vocab, tmp_path / "out")
+    (record,) = (tmp_path / "side").rglob("encoded/done.json")
+    content = json.loads(record.read_text(encoding="utf-8"))
+    del content["state"]["replaced"]
+    record.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ArtifactError, match="counted other things") as caught:
+        run(corpus, vocab, tmp_path / "out")
+    assert "runtime.old_progress=restart" in str(caught.value.hint)
 
 
 def test_bad_text_is_named_through_the_workers(vocab: Path, tmp_path: Path) -> None:

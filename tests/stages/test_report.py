@@ -206,6 +206,20 @@ def test_a_seed_that_counts_twice_is_refused(project: Project) -> None:
     fails(project, "random-4: seed 3 of film-reviews, random, is already in film-reviews/random-3")
 
 
+def test_models_from_elsewhere_stand_beside_ours(project: Project) -> None:
+    """Each is a row of its own, called by its folder; what is not known of it is left out."""
+    unknown = scores_of("", 0, 0.8) | dict.fromkeys(("initialization", "seed", "train_examples"))
+    for name in ("theirs", "pretrained"):
+        write_output(project.folder / "scores" / "film-reviews" / name, "eval", {"scores.json": unknown})
+    summary = project.report()
+    page = project.page()
+    assert summary.runs == 8 and summary.gains == {"film-reviews": pytest.approx(0.05)}
+    assert "| start | accuracy | seed 1 | seed 2 | seed 3 | macro f1 |" in page
+    for name in ("theirs", "pretrained"):
+        assert f"| model {name} | 80.0 |  |  |  | 79.0 |" in page
+        assert f"film-reviews, model {name}:\n\n- `film-reviews|accuracy=80.0" in page
+
+
 def test_scores_of_another_form_name_the_field(project: Project) -> None:
     """A missing field is named with its file."""
     scores = scores_of("random", 3, 0.7)

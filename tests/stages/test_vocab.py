@@ -181,6 +181,9 @@ class Recorder:
     def advance(self, amount: float, **figures: float | str) -> None:
         self.done[self.phases[-1][0]] += amount
 
+    def doing(self, what: str | None) -> None:
+        raise AssertionError("the stage has no pauses")
+
     def note(self, message: str) -> None:
         self.notes.append(message)
 

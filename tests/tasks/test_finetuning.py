@@ -9,6 +9,7 @@ import torch
 from bertpipe.errors import TrainingDivergedError
 from bertpipe.model import ModelShape, SequenceModel
 from bertpipe.tasks import Example, Finetuning, TaskData, TaskDescription, answer, encode, learn_task
+from bertpipe.training import Cut
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
 torch.set_num_threads(1)
@@ -49,12 +50,31 @@ def test_an_epoch_sees_every_example_once(batch_size: int) -> None:
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
 
+def test_a_token_costs_what_its_examples_cost() -> None:
+    """Encoder, pooler and two scores an example, by hand: three passes, two operations a multiplication."""
+    data = problem()
+    sizes = data.training.features.lengths.tolist()
+    encoder = sum(size * (4 * 16 * 16 + 2 * 16 * 64) + 2 * size**2 * 16 for size in sizes)
+    head = len(sizes) * (16 * 16 + 16 * 2)
+    assert data.flops_per_token == pytest.approx(6 * (encoder + head) / sum(sizes), rel=1e-12)
+
+
 def test_the_order_is_a_function_of_seed_and_step() -> None:
     """Asked again, in any order, an update has the same examples; another seed has others."""
     one, two = problem(), problem()
     first = {step: lengths(one, step) for step in (5, 0, 2)}
     assert {step: lengths(two, step) for step in (0, 2, 5)} == first
     assert [lengths(one, s) for s in range(3)] != [lengths(problem(seed=1), s) for s in range(3)]
+
+
+def test_an_update_may_be_done_in_pieces() -> None:
+    """Its pieces hold its examples in its order."""
+    data = problem()
+    (whole,) = data.micro_batches(1)
+    pieces = data.micro_batches(1, Cut(micro_batch_size=3))
+    assert [len(piece.targets) for piece in pieces] == [2, 2]
+    assert torch.equal(torch.cat([piece.tokens.input_ids for piece in pieces]), whole.tokens.input_ids)
+    assert torch.equal(torch.cat([piece.targets for piece in pieces]), whole.targets)
 
 
 def test_targets_go_with_their_examples() -> None:

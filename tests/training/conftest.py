@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from bertpipe.training import OptimizerConfig, Plan, Term
+from bertpipe.training import UNCUT, Cut, OptimizerConfig, Plan, Schedule, Term
 
 torch.set_num_threads(1)
 
@@ -31,6 +31,10 @@ class FakeBatch:
     def size_tokens(self) -> int:
         return 3 * len(self.points)
 
+    @property
+    def size_sequences(self) -> int:
+        return len(self.points)
+
     def to(self, device: torch.device) -> "FakeBatch":
         return FakeBatch(self.points.to(device), self.values.to(device), self.weighed.to(device))
 
@@ -38,25 +42,46 @@ class FakeBatch:
         return FakeBatch(self.points[chosen], self.values[chosen], self.weighed[chosen])
 
 
+class FakeModel(nn.Module):
+    """A few layers in a list, as an encoder has them."""
+
+    def __init__(self, dropout: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(WIDTH, 8)
+        self.layers = nn.ModuleList(
+            nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Dropout(dropout)) for _ in range(2)
+        )
+        self.norm = nn.LayerNorm(8)
+        self.last = nn.Linear(8, 1)
+
+    def forward(self, points: Tensor) -> Tensor:
+        hidden = torch.tanh(self.first(points))
+        for layer in self.layers:
+            hidden = hidden + layer(hidden)
+        values: Tensor = self.last(self.norm(hidden))
+        return values
+
+
 class FakeProblem:
     """Fit a line through points of 24 items, eight an update: three updates are an epoch.
 
-    The number of items that count differs between the micro-batches of an update.
+    The number of items that count differs between the micro-batches of an update. More than
+    ``room`` items at once do not fit into memory.
     """
 
-    def __init__(self, *, dropout: float = 0.0, pieces: int = 1, broken_at: int | None = None) -> None:
+    def __init__(
+        self, *, dropout: float = 0.0, broken_at: int | None = None, room: int | None = None
+    ) -> None:
         torch.manual_seed(11)
-        self.model = nn.Sequential(
-            nn.Linear(WIDTH, 8), nn.Tanh(), nn.Dropout(dropout), nn.LayerNorm(8), nn.Linear(8, 1)
-        )
+        self.model = FakeModel(dropout)
         self._points = torch.randn(ITEMS, WIDTH)
         self._values = self._points.sum(1)
-        self._pieces = pieces
         self._broken_at = broken_at
+        self.room = room
         self.asked: list[int] = []
         self.seeds: list[int] = []
 
-    def micro_batches(self, step: int) -> list[FakeBatch]:
+    def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[FakeBatch]:
         self.asked.append(step)
         chosen = torch.arange(8 * step, 8 * step + 8) % ITEMS
         values = self._values[chosen].clone()
@@ -64,16 +89,17 @@ class FakeProblem:
             values[0] = float("nan")
         weighed = torch.tensor([True, True, True, True, False, True, False, False])
         whole = FakeBatch(self._points[chosen], values, weighed)
-        size = 8 // self._pieces
-        return [whole.part(slice(start, start + size)) for start in range(0, 8, size)]
+        return [whole.part(slice(piece.start, piece.stop)) for piece in cut.pieces(8)]
 
-    def validation_batches(self) -> Iterator[FakeBatch]:
-        for start in range(0, ITEMS, 10):
-            points, values = self._points[start : start + 10], self._values[start : start + 10]
+    def validation_batches(self, cut: Cut = UNCUT) -> Iterator[FakeBatch]:
+        for piece in cut.pieces_of_at_most(10, ITEMS):
+            points, values = (part[piece.start : piece.stop] for part in (self._points, self._values))
             yield FakeBatch(points, values, torch.ones(len(points), dtype=torch.bool))
 
     def terms(self, batch: FakeBatch) -> Mapping[str, Term]:
         self.seeds.append(torch.initial_seed())
+        if self.room is not None and len(batch.points) > self.room:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
         output = self.model(batch.points).float()[:, 0]
         errors = (output - batch.values) ** 2
         return {
@@ -93,8 +119,8 @@ def make_plan() -> Callable[..., Plan]:
     """Plans that differ from a short one in what is named."""
 
     def make(total_steps: int = 8, **changes: Any) -> Plan:
-        optimizer = OptimizerConfig(learning_rate=0.01)
-        plan = Plan(total_steps, warmup_steps=2, optimizer=optimizer, precision="fp32", seed=7)
+        schedule = Schedule("linear", total_steps, warmup_steps=changes.pop("warmup_steps", 2))
+        plan = Plan(schedule, OptimizerConfig(learning_rate=0.01), precision="fp32", seed=7)
         return replace(plan, **changes)
 
     return make

@@ -1,5 +1,7 @@
 """Where tensors are computed."""
 
+import platform
+
 import pytest
 import torch
 
@@ -25,7 +27,13 @@ def test_threads_and_device_are_set_and_recorded() -> None:
     device = prepare_device(RuntimeConfig(threads=1, device="cpu"), recorder)
     assert device == torch.device("cpu") and torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
-    assert recorder.facts == {"device": "cpu", "threads": 1, "torch": torch.__version__}
+    has_glibc = platform.libc_ver()[0] == "glibc"
+    assert recorder.facts == {
+        "device": "cpu",
+        "threads": 1,
+        "torch": torch.__version__,
+        "keeps_freed_memory": has_glibc,
+    }
 
 
 @pytest.mark.parametrize("name", ["abacus", "cuda:99", "cpu:x"])

@@ -1,10 +1,12 @@
 """A run from start to end: however often it is stopped, it ends with the same bits."""
 
+import json
 import os
+import resource
 import shutil
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,9 @@ from safetensors.torch import load_file
 
 from bertpipe.artifacts import open_artifact
 from bertpipe.configs import RuntimeConfig
-from bertpipe.errors import StoppedError, TrainingDivergedError
+from bertpipe.errors import CheckpointError, ResourceError, StoppedError, TrainingDivergedError
 from bertpipe.progress import Phase, Silent
-from bertpipe.training import OptimizerConfig, Outcome, Plan, run_training
+from bertpipe.training import OptimizerConfig, Outcome, Plan, TimeBudget, run_training
 from bertpipe.training.signals import noticing_signals
 
 Make = Callable[..., Any]
@@ -41,7 +43,7 @@ class Watcher(Silent):
 
     def advance(self, amount: float, **figures: float | str) -> None:
         self.done += amount
-        if self.done == self._at:
+        if amount and self.done == self._at:
             self._act()
 
 
@@ -66,6 +68,7 @@ def go(
     checkpoint_steps: int = 2,
     log_interval: int = 50,
     evaluate_steps: int = 3,
+    budget: TimeBudget | None = None,
 ) -> Outcome:
     work.mkdir(exist_ok=True)
     return run_training(
@@ -76,6 +79,7 @@ def go(
         device=torch.device("cpu"),
         runtime=RuntimeConfig(checkpoint_steps=checkpoint_steps, log_interval=log_interval, threads=1),
         progress=watcher or Watcher(),
+        budget=budget,
     )
 
 
@@ -89,20 +93,27 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("stop_at", [1, 4, 5, 7])
 @pytest.mark.parametrize("act", [kill, terminate], ids=["killed", "terminated"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("precision", "optimizer"), [("fp32", "adamw"), ("bf16", "lamb"), ("fp16", "adamw")])
 def test_resumed_equals_uninterrupted(
-    stop_at: int, act: Callable[[], None], precision: str, tmp_path: Path, make_problem: Make, make_plan: Make
+    stop_at: int,
+    act: Callable[[], None],
+    precision: str,
+    optimizer: str,
+    tmp_path: Path,
+    make_problem: Make,
+    make_plan: Make,
 ) -> None:
     """Weights and curve are the same bit for bit, with dropout and pieces, into the third epoch.
 
     So they are whatever the intervals of checkpoints and progress lines in the second run.
     """
-    plan = make_plan(8, precision=precision)
-    unbroken = make_problem(dropout=0.3, pieces=2)
+    config = OptimizerConfig.model_validate({"learning_rate": 0.01, "optimizer": optimizer})
+    plan = make_plan(8, precision=precision, optimizer=config, micro_batch_size=4)
+    unbroken = make_problem(dropout=0.3)
     expected = go(unbroken, plan, tmp_path / "unbroken")
     with pytest.raises((KilledError, StoppedError)):
-        go(make_problem(dropout=0.3, pieces=2), plan, tmp_path / "work", watcher=Watcher(at=stop_at, act=act))
-    resumed = make_problem(dropout=0.3, pieces=2)
+        go(make_problem(dropout=0.3), plan, tmp_path / "work", watcher=Watcher(at=stop_at, act=act))
+    resumed = make_problem(dropout=0.3)
     outcome = go(resumed, plan, tmp_path / "work", checkpoint_steps=3, log_interval=1)
     # A checkpoint is written after each second update; a signal waits for the update's checkpoint.
     assert outcome.resumed_from_step == (stop_at if act is terminate else (stop_at - 1) // 2 * 2)
@@ -111,16 +122,22 @@ def test_resumed_equals_uninterrupted(
 
 
 def test_the_optimizer_goes_on_too(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
-    """The checkpoint after step 6 is the same file for file, whether the run was stopped before or not."""
-    go(make_problem(dropout=0.3), make_plan(8), tmp_path / "unbroken")
+    """The checkpoint after step 6 is the same file for file, whether the run was stopped before or not.
+
+    So are the guards' running figures and the loss scale.
+    """
+    plan = make_plan(8, precision="fp16")
+    go(make_problem(dropout=0.3), plan, tmp_path / "unbroken")
     with pytest.raises(StoppedError):
-        go(make_problem(dropout=0.3), make_plan(8), tmp_path / "work", watcher=Watcher(at=3, act=terminate))
-    go(make_problem(dropout=0.3), make_plan(8), tmp_path / "work")
+        go(make_problem(dropout=0.3), plan, tmp_path / "work", watcher=Watcher(at=3, act=terminate))
+    go(make_problem(dropout=0.3), plan, tmp_path / "work")
     for name in ("model.safetensors", "optimizer.safetensors", "state.json"):
         one, two = (tmp_path / run / "step-000000006" / name for run in ("unbroken", "work"))
         assert one.read_bytes() == two.read_bytes(), name
     state = load_file(tmp_path / "work" / "step-000000006" / "optimizer.safetensors")
     assert {key.rsplit("/", 1)[1] for key in state} == {"step", "exp_avg", "exp_avg_sq"}
+    figures = json.loads((tmp_path / "work" / "step-000000006" / "state.json").read_text())
+    assert figures["guards"]["loss_updates"] > 1 and figures["scaler"]["scale"] >= 1
 
 
 def test_rows_of_the_curve(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
@@ -137,7 +154,7 @@ def test_rows_of_the_curve(tmp_path: Path, make_problem: Make, make_plan: Make) 
 
 
 def checkpoints(work: Path) -> list[str]:
-    return sorted(path.name for path in work.iterdir())
+    return sorted(path.name for path in work.iterdir() if path.is_dir())
 
 
 def test_the_two_newest_checkpoints_are_kept(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
@@ -203,6 +220,16 @@ def test_a_damaged_checkpoint_does_not_count_as_kept(
     assert len(checkpoints(tmp_path)) == 4
 
 
+def test_a_checkpoint_of_another_model_is_named(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
+    """Progress that an older version has made is continued only if its names are those of the model."""
+    with pytest.raises(KilledError):
+        go(make_problem(), make_plan(10), tmp_path, watcher=Watcher(at=3, act=kill))
+    other = make_problem()
+    other.model.extra = torch.nn.Linear(1, 1)
+    with pytest.raises(CheckpointError, match=r"step-000000002 .*: the checkpoint lacks extra\.bias"):
+        go(other, make_plan(10), tmp_path)
+
+
 def test_a_half_written_checkpoint_does_not_count(
     tmp_path: Path, make_problem: Make, make_plan: Make
 ) -> None:
@@ -257,3 +284,48 @@ def test_a_validation_loss_that_is_not_finite_is_divergence(
     plan = make_plan(3, warmup_steps=0, optimizer=OptimizerConfig(learning_rate=1e30))
     with pytest.raises(TrainingDivergedError, match=r"the validation loss is .* at step 1"):
         go(make_problem(), plan, tmp_path, evaluate_steps=1)
+
+
+@contextmanager
+def no_file_longer_than(size_bytes: int) -> Iterator[None]:
+    """Let writing fail beyond a size, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1000, 4000])
+def test_a_full_disk_leaves_the_checkpoint_before(
+    size_bytes: int, tmp_path: Path, make_problem: Make, make_plan: Make
+) -> None:
+    """One line with the path, nothing half written, and the run goes on from there to the same bits."""
+    unbroken, resumed = make_problem(dropout=0.3), make_problem(dropout=0.3)
+    go(unbroken, make_plan(8), tmp_path / "unbroken")
+    work = tmp_path / "work"
+    limits = ExitStack()
+    fills = Watcher(at=3, act=lambda: limits.enter_context(no_file_longer_than(size_bytes)))
+    with limits, pytest.raises((ResourceError, OSError)) as caught:
+        go(make_problem(dropout=0.3), make_plan(8), work, watcher=fills)
+    assert "step-000000004" in str(caught.value)
+    assert checkpoints(work) == ["step-000000002"]
+    assert go(resumed, make_plan(8), work).resumed_from_step == 2
+    assert equal(bits(resumed), bits(unbroken))
+
+
+def test_a_time_budget_is_kept_as_a_number_of_updates(
+    tmp_path: Path, make_problem: Make, make_plan: Make
+) -> None:
+    """The run is that of a plan with that number, bit for bit, also when it was stopped; once is enough."""
+    budget = TimeBudget(minutes=0.02, plan_over=make_plan)
+    work = tmp_path / "work"
+    with pytest.raises(StoppedError):
+        go(make_problem(dropout=0.3), make_plan(5), work, watcher=Watcher(at=1, act=terminate), budget=budget)
+    decided = json.loads((work / "decisions.json").read_text())["total_steps"]
+    filled, planned = make_problem(dropout=0.3), make_problem(dropout=0.3)
+    outcome = go(filled, make_plan(5), work, budget=TimeBudget(minutes=9, plan_over=make_plan))
+    assert outcome.total_steps == decided and outcome.resumed_from_step == 1
+    assert go(planned, make_plan(decided), tmp_path / "planned").rows == outcome.rows
+    assert equal(bits(filled), bits(planned))

@@ -1,6 +1,7 @@
 """The fast encoder gives the ids that the tokenizer gives, whatever the text."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,25 +11,38 @@ from hypothesis import strategies as st
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import BertPreTokenizer, Metaspace
 
-from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer, encoding
+from bertpipe.vocab import (
+    ALGORITHMS,
+    SPECIAL_TOKENS,
+    NormalizationConfig,
+    Tokenizer,
+    Vocabulary,
+    encoding,
+    normalizer,
+)
 from bertpipe.vocab.encoding import Encoder
+from bertpipe.vocab.letters import is_plain_word
 from bertpipe.vocab.word_table import WordTable, word_keys
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEF0123456789!?.,'[]-_"
 KOREAN = "가나다라마바사"
+LATIN_AND_CYRILLIC = "àéîõüßøñçÀÉÎŞşĞğİıŁłŒœžЖжйёЁщ"
 TOKENS = [*SPECIAL_TOKENS, *LETTERS, *KOREAN, "é", "ß", "中", "the", "and", "##ing", "ab", "abcdefghi", "Th"]
-TOKENS += [f"##{character}" for character in LETTERS + KOREAN if character.isalnum()]
+TOKENS += [*"жйеëłıœ", "a" * 120, "가나", "##가나", "éa"]
+TOKENS += [f"##{character}" for character in LETTERS + KOREAN + "жйеłßœ" if character.isalnum()]
 
 # What text is made of when people are not looking: any of it may stand next to any other.
 ODD = [
     *("\u0301", "\u00e9", "e\u0301", "\u1100\u1161", "\u4e2d\u6587", "\u3000", "\u00a0", "\u2028", "\u200b"),
     *("\ufeff", "\x0b", "\x0c", "\x1c", "\x85", "\r", "\t", "\x00", "\x7f", "\ufffd", "\U0001f600", "\u03a3"),
-    *("\u0130", "\u201c", "\u2019", "\u2026", "\n", "[MASK]", "[SEP]", "##"),
+    *("\u00d7", "\u00f7", "\u0149", "\u0140", "\ud7a3", "\u1161", "\u11a8", "\ua000", "\uac00"),
+    *("a" * 120, "\u0130", "\u201c", "\u2019", "\u2026", "\n", "[MASK]", "[SEP]", "##"),
     *("a" * 8, "a" * 9, "a" * 16, "a" * 17, "b" * 99, "b" * 100, "b" * 101),
 ]
 fragments = st.one_of(
     st.sampled_from([*ODD, " ", "  ", "the", "and", *KOREAN]),
     st.text(alphabet=LETTERS, max_size=12),
+    st.text(alphabet=LETTERS + LATIN_AND_CYRILLIC + KOREAN, max_size=12),
     st.text(max_size=4),
 )
 sentences = st.lists(st.lists(fragments, max_size=12).map("".join), max_size=8)
@@ -53,6 +67,30 @@ def test_any_text_gets_the_ids_of_the_tokenizer(lowercase: bool, texts: list[str
     assert encoder.tokenizer.cuts_words_like_bert
     same(encoder, texts)
     same(encoder, texts[::-1])
+
+
+FORMS: list[dict[str, Any]] = [
+    {"lowercase": lowercase, "strip_accents": strips, "unicode_form": form}
+    for lowercase in (True, False)
+    for strips in (True, False)
+    for form in (None, "nfc", "nfd", "nfkc")
+]
+
+
+@pytest.mark.parametrize("normalization", FORMS, ids=str)
+def test_plain_letters_are_plain_whatever_the_normalization(normalization: dict[str, Any]) -> None:
+    """Each letter that is looked for in bytes: alone, between others, doubled, and beside a sign."""
+    config = NormalizationConfig(**normalization)
+    letters = [chr(code) for code in range(0x80, 0xD800) if is_plain_word(chr(code))]
+    assert len(letters) > 11_000
+    pieces = {form for letter in letters for form in normalizer(config).normalize_str(letter)}
+    tokens = [*SPECIAL_TOKENS, *sorted(pieces | set("abz-"))]
+    tokens += [f"##{piece}" for piece in tokens[len(SPECIAL_TOKENS) :]]
+    tokenizer = Tokenizer.of(Vocabulary(tokens, []), ALGORITHMS["wordpiece"], config)
+    assert tokenizer.cuts_words_like_bert
+    texts = [f"{letter} a{letter}b {letter}{letter} z{letter}-{letter}Z" for letter in letters]
+    same(Encoder(tokenizer), texts)
+    same(Encoder(tokenizer), ["".join(letters[start : start + 7]) for start in range(0, len(letters), 5)])
 
 
 def test_text_is_worked_on_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,6 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bertpipe import randomness
@@ -161,6 +160,8 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 def _block(pieces: list[str], owners: list[int]) -> _Block:
+    import pyarrow.compute as pc  # here, since it takes 0.05 s and most corpora are not cleaned
+
     plain = [f"{piece} " for piece in pieces]  # the space keeps the words of two texts apart
     others = [number for number, piece in enumerate(plain) if not piece.isascii()]
     normalised = pc.utf8_normalize(pa.array([plain[number] for number in others], pa.string()), form="NFKC")
@@ -186,6 +187,8 @@ class _Tables:
 
 @cache
 def _tables() -> _Tables:
+    import pyarrow.compute as pc
+
     codes = np.concatenate([np.array(codes, dtype=np.uint32) for codes in _ASSIGNED])
     characters = pa.array(list(codes.astype("<u4").tobytes().decode("utf-32-le")))
     classes = np.zeros(_CODE_POINTS, dtype=np.uint8)

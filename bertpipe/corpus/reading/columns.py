@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from bertpipe.corpus.documents import CorpusConfig
 from bertpipe.corpus.files.found import CorpusFile
@@ -42,6 +41,8 @@ def read_arrow(source: Source, config: CorpusConfig) -> Iterator[Texts]:
 
 
 def _parquet_rows(source: Source, config: CorpusConfig) -> Iterator[tuple[list[str], int]]:
+    import pyarrow.parquet as pq  # here, since it takes 0.05 s and most corpora are text
+
     _check_unpacked(source)
     # A buffer size lets pyarrow read the pages of a column one by one, not all of a row group.
     with pq.ParquetFile(source.content, buffer_size=_PAGE_BYTES, pre_buffer=False) as table:

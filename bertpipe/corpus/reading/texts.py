@@ -162,7 +162,9 @@ def _text(line: bytes) -> str:
 
 
 def _is_blank(line: bytes) -> bool:
-    return not line.strip() or _text(line).isspace()
+    stripped = line.strip()
+    # Most lines begin with a letter: that is no white space, in whatever encoding.
+    return not stripped or (not stripped[:1].isalnum() and _text(line).isspace())
 
 
 def _is_heading(line: str, pattern: Callable[[str], object]) -> bool:

@@ -1,0 +1,52 @@
+"""How many floating-point operations a model needs, as it is counted for "model FLOPs utilisation".
+
+Only matrix products count, and only what has to be computed: real tokens, attention within each
+sequence, the vocabulary's scores at predicted positions alone. Padding, recomputed activations,
+softmax and norms are work too, but useless or small; Chowdhery et al. 2022 (PaLM), appendix B.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bertpipe.model.config import ModelShape
+
+# A multiplication and an addition.
+_MULTIPLY_ADD = 2
+# The backward pass has two products for each one forward: by the weights, and by the inputs.
+_PASSES = 3
+
+
+def training_flops(
+    shape: ModelShape, lengths: NDArray[np.int64], *, predictions: int = 0, sequence_outputs: int = 0
+) -> int:
+    """Return the operations of one forward and backward pass over some sequences.
+
+    Args:
+        shape: of the encoder.
+        lengths: real tokens of each sequence, int64 ``[B]``.
+        predictions: hidden tokens in all, each scored against the whole vocabulary.
+        sequence_outputs: scores for a sequence on top of the pooler, such as 2 for the next
+            sentence; 0: there is no pooler.
+    """
+    multiplications = (
+        shape.num_hidden_layers * _layer(shape, lengths)
+        + predictions * _prediction(shape)
+        + (len(lengths) * _pooled(shape, sequence_outputs) if sequence_outputs else 0)
+    )
+    return _PASSES * _MULTIPLY_ADD * multiplications
+
+
+def _layer(shape: ModelShape, lengths: NDArray[np.int64]) -> int:
+    """Four H x H projections and two H x I a token; two products of H by each pair of tokens."""
+    hidden = shape.hidden_size
+    tokens, pairs = int(lengths.sum()), int((lengths.astype(np.int64) ** 2).sum())
+    return tokens * (4 * hidden**2 + 2 * hidden * shape.feed_forward_size) + pairs * 2 * hidden
+
+
+def _prediction(shape: ModelShape) -> int:
+    """A dense layer, then the product with every word embedding."""
+    return shape.hidden_size * (shape.hidden_size + shape.vocab_size)
+
+
+def _pooled(shape: ModelShape, outputs: int) -> int:
+    return shape.hidden_size * (shape.hidden_size + outputs)

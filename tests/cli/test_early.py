@@ -1,0 +1,37 @@
+"""The fork server is started before all else, where worker processes will be wanted."""
+
+import os
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+
+from bertpipe.cli import early
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What was started; nothing is in truth, and there are two cores."""
+    calls: list[bool] = []
+    monkeypatch.setattr(forkserver, "ensure_running", lambda: calls.append(True))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("size", "workers", "expected"), [(5_000_000, None, 1), (5_000_000, 2, 1), (5_000_000, 1, 0), (100, 2, 0)]
+)
+def test_it_is_started_for_much_text_and_several_workers(
+    tmp_path: Path, started: list[bool], size: int, workers: int | None, expected: int
+) -> None:
+    """Little text is read before another process could begin, and one worker is no process."""
+    (tmp_path / "a.txt").write_bytes(b"x" * size)
+    early.start_fork_server(["json"], corpus=[str(tmp_path / "a.txt")], workers=workers)
+    assert len(started) == expected
+
+
+@pytest.mark.parametrize("corpus", ["folder", "*.txt", "s3://bucket/text"])
+def test_what_is_not_known_yet_may_be_much(tmp_path: Path, started: list[bool], corpus: str) -> None:
+    """A folder, a pattern or a URL is not looked into before the command itself does."""
+    early.start_fork_server(["json"], corpus=[corpus], workers=2)
+    assert started == [True]

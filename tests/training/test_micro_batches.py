@@ -1,0 +1,148 @@
+"""Finding how many sequences fit into memory, once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bertpipe.configs import RuntimeConfig
+from bertpipe.errors import ResourceError
+from bertpipe.progress import Silent
+from bertpipe.training import Outcome, Plan, run_training
+from bertpipe.training.decisions import Decisions
+from bertpipe.training.micro_batches import MicroBatches, if_it_fits
+
+Make = Callable[..., Any]
+
+
+class Notes(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def go(problem: Any, plan: Plan, work: Path, notes: Notes | None = None) -> Outcome:
+    work.mkdir(exist_ok=True)
+    return run_training(
+        problem,
+        plan,
+        evaluate_steps=4,
+        work=work,
+        device=torch.device("cpu"),
+        runtime=RuntimeConfig(checkpoint_steps=2),
+        progress=notes or Notes(),
+    )
+
+
+def weights(problem: Any) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in problem.model.parameters()])
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(
+    tmp_path: Path, make_problem: Make, make_plan: Make
+) -> None:
+    """Eight items, room for three: two it is, told twice, stored; the bits are those of a plan with two."""
+    small, planned, notes = make_problem(dropout=0.3, room=3), make_problem(dropout=0.3), Notes()
+    outcome = go(small, make_plan(6), tmp_path / "small", notes)
+    go(planned, make_plan(6, micro_batch_size=2), tmp_path / "planned")
+    assert torch.equal(weights(small), weights(planned))
+    assert outcome.micro_batch_size == 2
+    assert [note.split(": ")[0] for note in notes.notes] == [
+        f"memory ran out at step 1 with {size} sequences a forward pass" for size in (8, 4)
+    ]
+    stored = json.loads((tmp_path / "small" / "decisions.json").read_text())
+    assert stored == {"micro_batch_size_from_step_0": 2}
+
+
+def test_a_resumed_run_cuts_as_it_did_before(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
+    """Memory runs short in update 4, the run breaks off in update 6; the bits are those of one that does not.
+
+    A third run has room all the time, and still cuts from update 4 on.
+    """
+
+    class Shrinking:
+        """Lets a problem have less room from an update on, and fail in another."""
+
+        def __init__(self, problem: Any, *, broken_at: int | None = None) -> None:
+            self._problem, self._broken_at, self.model = problem, broken_at, problem.model
+            self.validation_batches, self.terms = problem.validation_batches, self._terms
+            self._updates = 0
+
+        def micro_batches(self, step: int, cut: Any) -> Any:
+            return self._problem.micro_batches(step, cut)
+
+        def _terms(self, batch: Any) -> Any:
+            if self.model.training and len(batch.points) == 8:
+                self._updates += 1
+                self._problem.room = 8 if self._updates < 4 else 4
+            if self.model.training and self._broken_at == len(self._problem.seeds):
+                raise KeyError("broken off")
+            return self._problem.terms(batch)
+
+    unbroken, resumed = (make_problem(dropout=0.3) for _ in range(2))
+    go(Shrinking(unbroken), make_plan(8), tmp_path / "unbroken")
+    with pytest.raises(KeyError):
+        go(Shrinking(make_problem(dropout=0.3), broken_at=14), make_plan(8), tmp_path / "work")
+    stored = json.loads((tmp_path / "work" / "decisions.json").read_text())
+    assert stored == {"micro_batch_size_from_step_3": 4}
+    outcome = go(resumed, make_plan(8), tmp_path / "work")
+    assert outcome.resumed_from_step == 4 and outcome.micro_batch_size == 4
+    assert torch.equal(weights(resumed), weights(unbroken))
+
+
+def test_one_sequence_that_does_not_fit_is_the_end(
+    tmp_path: Path, make_problem: Make, make_plan: Make
+) -> None:
+    """Nothing is left to halve."""
+    with pytest.raises(ResourceError, match="out of memory with a single sequence"):
+        go(make_problem(room=0), make_plan(6), tmp_path)
+
+
+def test_a_size_that_is_set_is_not_changed(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
+    """The hint names the setting."""
+    with pytest.raises(ResourceError, match="out of memory with 4 sequences") as caught:
+        go(make_problem(room=3), make_plan(6, micro_batch_size=4), tmp_path)
+    assert caught.value.hint == "set pretrain.micro_batch_size, for example to 2"
+
+
+def test_a_size_holds_from_its_step_on(tmp_path: Path) -> None:
+    """Later sizes leave earlier updates as they were, for this run and for the next that reads them."""
+    sizes = MicroBatches(decisions=Decisions(tmp_path))
+    sizes.halve(5, sequences=32)
+    sizes.halve(9, sequences=16)
+    for found in (sizes, MicroBatches(decisions=Decisions(tmp_path))):
+        by_step = [found.cut(step).micro_batch_size for step in (0, 4, 5, 8, 9, 1000)]
+        assert by_step == [None, None, 16, 16, 8, 8]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory"
+        ),
+        MemoryError(),
+    ],
+)
+def test_a_lack_of_memory_is_told_from_other_errors(error: Exception) -> None:
+    """On a GPU and on a CPU; a wrong shape is no lack of memory."""
+
+    def fail_with(problem: Exception) -> None:
+        raise problem
+
+    assert if_it_fits(lambda: fail_with(error)) is None
+    with pytest.raises(RuntimeError, match="shapes"):
+        if_it_fits(lambda: fail_with(RuntimeError("mat1 and mat2 shapes cannot be multiplied")))
+
+
+def test_torch_says_on_a_cpu_what_is_looked_for() -> None:
+    """An allocation that no machine can make is recognised."""
+    assert if_it_fits(lambda: torch.empty(1 << 60)) is None
