@@ -1,6 +1,5 @@
 """``bertpipe pretrain``."""
 
-import os
 from pathlib import Path
 
 import click
@@ -18,8 +17,9 @@ def pretrain(shards: Path, init: Path | None, stage: options.StageCall) -> None:
     With several processes: torchrun --nproc-per-node N -m bertpipe pretrain ...
     """
     from bertpipe.stages import pretrain as pretrain_stage
+    from bertpipe.training.world import is_first_process
 
     settings = stage.read(pretrain_stage.PretrainSettings)
     summary = pretrain_stage.run(settings, shards=shards, init=init, out=stage.out, progress=stage.display)
-    if os.environ.get("RANK", "0") == "0":  # of the processes that torchrun starts, the first one tells
+    if is_first_process():
         stage.show(summary)

@@ -36,7 +36,7 @@ def open_board(folder: str | None, *, work: Path, first_step: int) -> Iterator[B
         first_step: updates done before.
 
     Raises:
-        ConfigError: the package is not installed, or the folder is a file.
+        ConfigError: the package is not installed, or the folder cannot be made.
     """
     if folder is None:
         yield None
@@ -45,10 +45,10 @@ def open_board(folder: str | None, *, work: Path, first_step: int) -> Iterator[B
     run = Path(folder) / work.parent.name / work.name
     try:
         run.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
+    except (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError) as error:
         raise ConfigError(
-            f"runtime.tensorboard = {folder!r}: {run} cannot be made, a file is in the way",
-            hint="name a folder, new or old",
+            f"runtime.tensorboard = {folder!r}: {run} cannot be made: {error.strerror}",
+            hint="name a folder that can be written to, new or old",
         ) from None
     purge_step = first_step + 1 if first_step else None
     with tensorboard.SummaryWriter(str(run), purge_step=purge_step, flush_secs=_FLUSH_SECONDS) as writer:

@@ -39,8 +39,8 @@ _CLIMB = (
 _PLATEAU = (
     "most runs that leave it do so after some thousand updates, small models on little text after up to "
     "half of a short run, so waiting may be all it needs; else the usual causes: a learning rate too low "
-    "or too high, too small a batch, too few tokens, the same lines repeated in the corpus, too short a "
-    "warm-up for a deep model, sequences long for so small a model"
+    "or too high, too small a batch, too few tokens, too short a warm-up for a deep model, sequences long "
+    "for so small a model"
 )
 _ABOVE = (
     "not even the frequencies of the tokens are learned; usual causes: a learning rate far too low or far "

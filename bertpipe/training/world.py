@@ -102,6 +102,11 @@ class World:
 ALONE = World()
 
 
+def is_first_process() -> bool:
+    """Return whether this process tells what all have done: alone, or the first of those of torchrun."""
+    return int(os.environ.get("WORLD_SIZE", 1)) == 1 or os.environ.get("RANK") == "0"
+
+
 @contextmanager
 def open_world(runtime: RuntimeConfig) -> Iterator[World]:
     """Join the processes that torchrun has started; without torchrun there is one.

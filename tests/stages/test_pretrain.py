@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import AutoModelForPreTraining, AutoTokenizer, BertConfig, BertForPreTraining
 
 from bertpipe.artifacts import open_artifact, read_manifest
 from bertpipe.checkpoints import load_weights, open_model
 from bertpipe.errors import ArtifactError, CheckpointError, ConfigError, ResourceError, StoppedError
 from bertpipe.model import PretrainingModel, TokenBatch
+from bertpipe.model.encoder import EncoderLayer
 from bertpipe.pretraining.config import PretrainConfig
 from bertpipe.progress import Silent
 from bertpipe.reports.sources import read_curves
@@ -78,10 +81,21 @@ def test_the_output_is_whole_and_says_what_it_is(pretrained: Path, shards: Path)
 def test_computing_layers_again_changes_nothing(
     tmp_path: Path, shards: Path, pretrained: Path, pretrain_settings: Make
 ) -> None:
-    """``runtime.gradient_checkpointing`` saves memory alone, dropout and all."""
-    settings = pretrain_settings(runtime={"gradient_checkpointing": True})
-    pretrain.run(settings, shards=shards, init=None, out=tmp_path / "again")
-    assert content_of(tmp_path / "again") == content_of(pretrained)
+    """``runtime.gradient_checkpointing`` runs each layer twice an update, to the same bytes."""
+    calls = []
+    for name, again in (("plain", False), ("again", True)):
+        settings = pretrain_settings(runtime={"gradient_checkpointing": again})
+        training: list[nn.Module] = []
+
+        def count(module: nn.Module, _: object, seen: list[nn.Module] = training) -> None:
+            if isinstance(module, EncoderLayer) and module.training:
+                seen.append(module)
+
+        with register_module_forward_pre_hook(count):
+            pretrain.run(settings, shards=shards, init=None, out=tmp_path / name)
+        assert content_of(tmp_path / name) == content_of(pretrained)
+        calls.append(len(training))
+    assert calls[1] == 2 * calls[0] > 0
 
 
 @pytest.mark.slow
@@ -91,10 +105,13 @@ def test_compiled_layers_learn_the_same(tmp_path: Path, shards: Path, pretrain_s
     """Without dropout, which is drawn otherwise: the same figures within rounding, the same names."""
     shape = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
     dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    figures = []
+    figures, graphs = [], []
     for name, compiles in (("plain", False), ("compiled", True)):
+        torch._dynamo.utils.counters.clear()
         settings = pretrain_settings(model=shape | dropout, compile=compiles)
         figures.append(pretrain.run(settings, shards=shards, init=None, out=tmp_path / name).figures)
+        graphs.append(torch._dynamo.utils.counters["stats"]["unique_graphs"])
+    assert graphs[0] == 0 < graphs[1]
     assert figures[1]["validation_loss"] == pytest.approx(figures[0]["validation_loss"], rel=1e-4)
     tensors = [load_file(tmp_path / name / "model.safetensors") for name in ("plain", "compiled")]
     assert tensors[0].keys() == tensors[1].keys()

@@ -85,11 +85,12 @@ def test_a_missing_package_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert caught.value.hint == "pip install 'bertpipe[tensorboard]'"
 
 
-def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
-    """Before any work: one line with the setting and the place."""
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """Before any work: one line with the setting, the place and why."""
     (tmp_path / "board").write_text("")
-    with (
-        pytest.raises(ConfigError, match=r"runtime\.tensorboard = .*board.*a file is in the way"),
-        open_board(str(tmp_path / "board"), work=WORK, first_step=0),
-    ):
-        pass
+    for folder, reason in ((str(tmp_path / "board"), "Not a directory"), ("/proc/board", "No such file")):
+        with (
+            pytest.raises(ConfigError, match=rf"runtime\.tensorboard = .*board.*cannot be made: {reason}"),
+            open_board(folder, work=WORK, first_step=0),
+        ):
+            pass

@@ -15,6 +15,7 @@ import pytest
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import ConfigError
 from bertpipe.training import Cut, World, open_world
+from bertpipe.training.world import is_first_process
 
 ROOT = Path(__file__).parents[2]
 Results = dict[str, dict[str, Any]]
@@ -186,6 +187,18 @@ def test_half_an_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         open_world(RuntimeConfig()),
     ):
         pass
+
+
+def test_one_process_tells_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of those that torchrun starts; alone, whatever a scheduler may call it."""
+    told = []
+    for size, rank in (("2", "0"), ("2", "1"), ("1", "3")):
+        monkeypatch.setenv("WORLD_SIZE", size)
+        monkeypatch.setenv("RANK", rank)
+        told.append(is_first_process())
+    monkeypatch.delenv("WORLD_SIZE")
+    told.append(is_first_process())
+    assert told == [True, False, True, True]
 
 
 def test_parts_are_contiguous_and_alike() -> None:
