@@ -8,9 +8,10 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -195,15 +196,21 @@ def _shown(value: object) -> str:
 
 def _explain(details: ErrorDetails, model: type[Settings], source: str) -> str:
     """Say in one line what is wrong with one setting."""
-    path = [str(part) for part in details["loc"]]
+    path, annotation = _as_written(model, details["loc"])
     dotted = ".".join(path)
     if details["type"] == "extra_forbidden":
         beside = dotted.removesuffix(path[-1])
-        return _unknown(path[-1], _known(model, path[:-1]), where=source, beside=beside)
+        return _unknown(path[-1], _known(annotation), where=source, beside=beside)
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "missing":
         return f"{source}: {dotted} is not set"
-    if details["type"] in ("model_type", "dict_type"):
+    if details["type"] == "union_tag_not_found":
+        known = ", ".join(_by_tag(annotation))
+        return f"{source}: {dotted}.{_discriminator(annotation)} is not set, known are {known}"
+    if details["type"] == "union_tag_invalid":
+        name, found = _discriminator(annotation), details["input"][_discriminator(annotation)]
+        return _unknown(str(found), _by_tag(annotation), where=source, beside=f"{dotted}.{name} = ")
+    if details["type"] in ("model_type", "dict_type", "model_attributes_type"):
         return f"{source}: {dotted}: expected settings by name, found {_shown(details['input'])}"
     if len(path) == 1:
         return f"{source}: {dotted}: {message}"
@@ -216,13 +223,51 @@ def _unknown(name: str, known: Iterable[str], *, where: str, beside: str = "") -
     return f"{where}: unknown setting {beside}{name}, {suggestion}"
 
 
-def _known(annotation: Any, path: Sequence[str]) -> Iterable[str]:
-    """Return the names of the settings at a path; none where the user chooses the names."""
-    for name in path:
+def _as_written(model: Any, place: Sequence[int | str]) -> tuple[list[str], Any]:
+    """Return the place of an error as the user wrote it, and what is expected beside it.
+
+    Where one of several settings is chosen by a word in it, such as the kind of a task, pydantic puts
+    that word into the place.
+    """
+    path: list[str] = []
+    annotation = above = model
+    for part in map(str, place):
+        above = annotation
+        chosen = _by_tag(annotation).get(part)
+        if chosen is not None:
+            annotation = above = chosen
+            continue
+        path.append(part)
         if _is_settings(annotation):
-            annotation = annotation.model_fields[name].annotation
+            field = annotation.model_fields.get(part)
+            annotation = None if field is None else _annotated(field)
         else:  # such as dict[str, TaskDescription]
-            annotation = get_args(annotation)[-1]
+            annotation = (get_args(annotation) or (None,))[-1]
+    return path, annotation if _by_tag(annotation) else above
+
+
+def _annotated(field: FieldInfo) -> Any:
+    return Annotated[field.annotation, field] if field.discriminator else field.annotation
+
+
+def _discriminator(annotation: Any) -> str | None:
+    """Return the word by which one of several settings is chosen; none where there is no choice."""
+    facts = [part for part in get_args(annotation)[1:] if isinstance(part, FieldInfo)]
+    name = next((fact.discriminator for fact in facts if fact.discriminator), None)
+    return name if isinstance(name, str) else None
+
+
+def _by_tag(annotation: Any) -> dict[str, Any]:
+    """Return the settings to choose from by that word; empty where there is no choice."""
+    name = _discriminator(annotation)
+    if name is None:
+        return {}
+    members = get_args(get_args(annotation)[0])
+    return {get_args(member.model_fields[name].annotation)[0]: member for member in members}
+
+
+def _known(annotation: Any) -> Iterable[str]:
+    """Return the names of settings; none where the user chooses the names."""
     return annotation.model_fields if _is_settings(annotation) else ()
 
 

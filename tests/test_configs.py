@@ -1,7 +1,7 @@
 """Settings are read once, strictly, and everything that is wrong is told at once."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import pytest
 from pydantic import Field, ValidationError, model_validator
@@ -34,10 +34,24 @@ class Entry(Settings):
     kind: str = "a"
 
 
+class Named(Settings):
+    kind: Literal["named"]
+    names: tuple[str, ...] = Field(("a",), strict=False, max_length=2)
+
+
+class Counted(Settings):
+    kind: Literal["counted"]
+    most: int = 1
+
+
+Choice = Annotated[Named | Counted, Field(discriminator="kind")]
+
+
 class StageSettings(Settings):
     vocab: VocabSection
     corpus: CorpusSection
     tasks: dict[str, Entry]
+    eval: dict[str, Choice]
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +100,24 @@ def test_the_nearest_name_is_found_below_names_of_the_users_choice() -> None:
     assert "unknown setting tasks.mine.kimd, did you mean tasks.mine.kind?" in error_of(
         "tasks: {mine: {kimd: a}}"
     ).message  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{kind: named, names: [a, b, c]}", "eval.x.names = ['a', 'b', 'c']: tuple should have at most 2"),
+        ("{kind: counted, mist: 2}", "unknown setting eval.x.mist, did you mean eval.x.most?"),
+        ("{kind: counted, names: [a]}", "unknown setting eval.x.names, known are kind, most"),
+        ("{kind: counter}", "unknown setting eval.x.kind = counter, did you mean eval.x.kind = counted?"),
+        ("{kind: zzz}", "unknown setting eval.x.kind = zzz, known are named, counted"),
+        ("{most: 2}", "eval.x.kind is not set, known are named, counted"),
+        ("3", "eval.x: expected settings by name, found 3"),
+        ("{kind: counted, most: a}", "eval.x.most = 'a': input should be a valid integer"),
+    ],
+)
+def test_settings_that_a_word_chooses_are_told_as_they_are_written(entry: str, message: str) -> None:
+    """The word that has chosen them does not stand in the name of what is wrong."""
+    assert message in error_of(f"eval: {{x: {entry}}}").message
 
 
 def test_known_sections_of_other_stages_are_left_alone() -> None:

@@ -52,16 +52,24 @@ _NEXT_SENTENCE: Names = {
     "next_sentence.bias": ("cls.seq_relationship.bias",),
 }
 
-_SEQUENCE: Names = {
+_CLASSIFIER: Names = {
     "head.dense.weight": ("classifier.weight",),
     "head.dense.bias": ("classifier.bias",),
+}
+
+_ANSWER: Names = {
+    "head.dense.weight": ("qa_outputs.weight",),
+    "head.dense.bias": ("qa_outputs.bias",),
 }
 
 # What stands on the encoder, by the name of the Hugging Face class.
 HEADS: dict[str, Names] = {
     "BertForPreTraining": _POOLER | _MASKED_TOKEN | _NEXT_SENTENCE,
     "BertForMaskedLM": _MASKED_TOKEN,
-    "BertForSequenceClassification": _POOLER | _SEQUENCE,
+    "BertForSequenceClassification": _POOLER | _CLASSIFIER,
+    "BertForMultipleChoice": _POOLER | _CLASSIFIER,
+    "BertForTokenClassification": _CLASSIFIER,
+    "BertForQuestionAnswering": _ANSWER,
 }
 
 

@@ -6,7 +6,7 @@ from bertpipe.model.encoder import BidirectionalEncoder
 from bertpipe.model.files import save_tensors
 from bertpipe.model.inputs import TokenBatch
 from bertpipe.model.losses import summed_cross_entropy
-from bertpipe.model.models import PretrainingModel, SequenceModel, count_parameters
+from bertpipe.model.models import PretrainingModel, SequenceModel, TokenModel, count_parameters
 
 __all__ = [
     "BidirectionalEncoder",
@@ -15,6 +15,7 @@ __all__ = [
     "PretrainingModel",
     "SequenceModel",
     "TokenBatch",
+    "TokenModel",
     "compiled",
     "count_parameters",
     "save_tensors",

@@ -17,7 +17,12 @@ _PASSES = 3
 
 
 def training_flops(
-    shape: ModelShape, lengths: NDArray[np.int64], *, predictions: int = 0, sequence_outputs: int = 0
+    shape: ModelShape,
+    lengths: NDArray[np.int64],
+    *,
+    predictions: int = 0,
+    sequence_outputs: int = 0,
+    token_outputs: int = 0,
 ) -> int:
     """Return the operations of one forward and backward pass over some sequences.
 
@@ -27,11 +32,13 @@ def training_flops(
         predictions: hidden tokens in all, each scored against the whole vocabulary.
         sequence_outputs: scores for a sequence on top of the pooler, such as 2 for the next
             sentence; 0: there is no pooler.
+        token_outputs: scores for every token, such as 2 for start and end of an answer.
     """
     multiplications = (
         shape.num_hidden_layers * _layer(shape, lengths)
         + predictions * _prediction(shape)
         + (len(lengths) * _pooled(shape, sequence_outputs) if sequence_outputs else 0)
+        + int(lengths.sum()) * shape.hidden_size * token_outputs
     )
     return _PASSES * _MULTIPLY_ADD * multiplications
 

@@ -39,14 +39,14 @@ class MaskedTokenHead(nn.Module):
         return nn.functional.linear(transformed, word_embeddings, self.bias)
 
 
-class SequenceHead(nn.Module):
-    """One score a class, or one value, from the pooled vector (section 4.1)."""
+class OutputHead(nn.Module):
+    """One score a class, or one value, for each vector (sections 4.1 to 4.4)."""
 
-    def __init__(self, shape: ModelShape, *, outputs: int) -> None:
+    def __init__(self, shape: ModelShape, *, outputs: int, has_dropout: bool) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(shape.hidden_dropout_prob)
+        self.dropout = nn.Dropout(shape.hidden_dropout_prob if has_dropout else 0.0)
         self.dense = nn.Linear(shape.hidden_size, outputs)
 
-    def forward(self, pooled: Tensor) -> Tensor:
-        """Return ``[B, C]`` for pooled vectors ``[B, H]``."""
-        return self.dense(self.dropout(pooled))
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return ``[N, C]`` for vectors ``[N, H]``."""
+        return self.dense(self.dropout(vectors))

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from bertpipe.model.config import ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder, initialize
-from bertpipe.model.heads import MaskedTokenHead, Pooler, SequenceHead
+from bertpipe.model.heads import MaskedTokenHead, OutputHead, Pooler
 from bertpipe.model.inputs import TokenBatch
 
 
@@ -42,19 +42,37 @@ class PretrainingModel(nn.Module):
 
 
 class SequenceModel(nn.Module):
-    """BERT with one output vector a sequence: classification and regression (section 4.1)."""
+    """BERT with one output vector a sequence: classification, regression, choices (sections 4.1, 4.4)."""
+
+    per_token = False
 
     def __init__(self, shape: ModelShape, *, outputs: int) -> None:
         super().__init__()
         self.encoder = BidirectionalEncoder(shape)
         self.pooler = Pooler(shape)
-        self.head = SequenceHead(shape, outputs=outputs)
+        self.head = OutputHead(shape, outputs=outputs, has_dropout=True)
         initialize(self, deviation=shape.initializer_range)
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return logits or values, float ``[B, C]``."""
         pooled: Tensor = self.pooler(self.encoder(batch), batch)
         return self.head(pooled)
+
+
+class TokenModel(nn.Module):
+    """BERT with one output vector a token: tags, starts and ends of answers (sections 4.2, 5.3)."""
+
+    per_token = True
+
+    def __init__(self, shape: ModelShape, *, outputs: int, has_dropout: bool) -> None:
+        super().__init__()
+        self.encoder = BidirectionalEncoder(shape)
+        self.head = OutputHead(shape, outputs=outputs, has_dropout=has_dropout)
+        initialize(self, deviation=shape.initializer_range)
+
+    def forward(self, batch: TokenBatch) -> Tensor:
+        """Return logits, float ``[T, C]``."""
+        return self.head(self.encoder(batch))
 
 
 def count_parameters(model: nn.Module) -> int:

@@ -19,20 +19,17 @@ from bertpipe.artifacts import (
 from bertpipe.checkpoints import SavedModel, load_weights, open_model
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.errors import CheckpointError
-from bertpipe.model import SequenceModel
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
-    ARCHITECTURE,
+    Answerer,
     Example,
     Judgement,
-    Split,
+    Prediction,
     Task,
     TaskDescription,
-    answer,
+    TaskModel,
     describe,
-    encode,
-    read_examples,
-    restore_task,
+    kind_of,
 )
 from bertpipe.training import Precision, prepare_device
 
@@ -56,8 +53,8 @@ CODE = (
 class EvalConfig(Settings):
     """The section ``eval``."""
 
-    split: Split = Field("dev", description="The part of the data to score.")
-    batch_size: int = Field(64, ge=1, description="Examples a forward pass.")
+    split: str = Field("dev", min_length=1, description="The part of the data to score.")
+    batch_size: int = Field(64, ge=1, description="Sequences a forward pass.")
     max_seq_length: int | None = Field(
         None, ge=8, description="Longest example in tokens; unset: as in fine-tuning."
     )
@@ -111,23 +108,23 @@ def run(
     config = settings.eval
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
-    examples = read_examples(data, config.split, description)
-    task = restore_task(task_name, description, saved.labels)
+    kind = kind_of(description)
+    examples = kind.read(data, config.split, description)
+    task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
-    task.targets(examples)  # an unknown or missing label is told before the model has worked
-    device = prepare_device(settings.runtime, progress)
+    task.check(examples)  # an unknown or missing label is told before the model has worked
     finetuned = _finetuned_with(model)
-    features = encode(examples, saved.tokenizer(), max_seq_length=_max_seq_length(config, finetuned, saved))
+    answerer = Answerer(
+        task,
+        _network(saved, task),
+        saved.tokenizer(),
+        max_seq_length=_max_seq_length(config, finetuned, saved),
+        batch_size=config.batch_size,
+        precision=config.precision,
+        device=prepare_device(settings.runtime, progress),
+    )
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
-        outputs = answer(
-            _network(saved, task),
-            features,
-            batch_size=config.batch_size,
-            precision=config.precision,
-            device=device,
-        )
-        phase.advance(len(examples))
-    predictions = task.predictions(outputs)
+        predictions = answerer.predictions(examples, phase)
     judgement = task.judge(examples, predictions, split=config.split)
     recorded = {
         "eval": config.model_dump(),
@@ -137,8 +134,8 @@ def run(
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
-        if task.labels:
-            _write_confusion(output.folder / "confusion.tsv", examples, predictions)
+        if judgement.pairs:
+            _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}
         write_json(output.folder / "scores.json", named | _scores(judgement, finetuned))
     return EvalSummary(
@@ -177,41 +174,38 @@ def _max_seq_length(config: EvalConfig, finetuned: Mapping[str, Any], saved: Sav
     return min(longest, config.max_seq_length or finetuned.get("max_seq_length", longest))
 
 
-def _check_head(saved: SavedModel, task: Task) -> None:
+def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
     """Refuse a model that has no head, or one for another kind of task."""
-    if saved.architecture != ARCHITECTURE:
+    needed = task.head.architecture
+    if saved.architecture != needed:
         raise CheckpointError(
-            f"{saved.folder} holds a {saved.architecture}, which has no head for a task",
-            hint="name an output of 'bertpipe finetune'",
+            f"{saved.folder} holds a {saved.architecture}, {task.name} needs a {needed}",
+            hint="name an output of 'bertpipe finetune' for this task",
         )
-    trained_for = saved.extra.get("problem_type") or task.problem_type
-    if trained_for != task.problem_type:
+    kind = task.facts.get("problem_type")
+    trained_for = saved.extra.get("problem_type") or kind
+    if trained_for != kind:
         raise CheckpointError(
-            f"{saved.folder} was fine-tuned for {trained_for}, {task.name} needs {task.problem_type}",
+            f"{saved.folder} was fine-tuned for {trained_for}, {task.name} needs {kind}",
             hint="name a model that was fine-tuned for this task",
         )
 
 
-def _network(saved: SavedModel, task: Task) -> SequenceModel:
-    network = SequenceModel(saved.shape, outputs=task.outputs)
-    load_weights(network, saved, architecture=ARCHITECTURE)
+def _network(saved: SavedModel, task: Task[Any, Any, Any]) -> TaskModel:
+    network = task.head.build(saved.shape)
+    load_weights(network, saved, architecture=task.head.architecture)
     return network
 
 
-def _write_predictions(
-    path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
-) -> None:
+def _write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for example, prediction in zip(examples, predictions, strict=True):
             line = {"id": example.id, "target": example.target, **prediction}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
-def _write_confusion(
-    path: Path, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
-) -> None:
-    """Write one line an example, the layout of DVC's confusion plot."""
+def _write_confusion(path: Path, pairs: Sequence[tuple[str, str]]) -> None:
+    """Write one line for each labelled thing, the layout of DVC's confusion plot."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.write("actual\tpredicted\n")
-        for example, prediction in zip(examples, predictions, strict=True):
-            file.write(f"{example.target}\t{prediction['prediction']}\n")
+        file.writelines(f"{actual}\t{predicted}\n" for actual, predicted in pairs)

@@ -1,8 +1,9 @@
 """finetune: a model and labelled data to a model with a head (Devlin et al. 2019, sections 3.2 and 4)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -12,10 +13,10 @@ from bertpipe.artifacts import check_replaceable, input_hash, work_folder, write
 from bertpipe.checkpoints import SavedModel, load_weights, open_model, write_model
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.errors import ConfigError
-from bertpipe.model import ModelShape, SequenceModel
+from bertpipe.model import ModelShape
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
-    ARCHITECTURE,
+    Answerer,
     Example,
     FinetuneConfig,
     Finetuning,
@@ -23,11 +24,8 @@ from bertpipe.tasks import (
     Task,
     TaskData,
     TaskDescription,
-    answer,
     describe,
-    encode,
-    learn_task,
-    read_examples,
+    kind_of,
 )
 from bertpipe.training import Outcome, prepare_device, run_training, write_curves
 
@@ -46,6 +44,9 @@ CODE = (
     "training",
     "vocab",
 )
+
+
+E = TypeVar("E", bound=Example)
 
 
 class FinetuneSettings(Settings):
@@ -98,10 +99,12 @@ def run(
     check_replaceable(out, stage="finetune", inputs=[model, data])
     config, runtime = settings.finetune, settings.runtime
     description = describe(task_name, settings.tasks)
+    kind = kind_of(description)
     saved = open_model(model)
-    examples = choose(read_examples(data, "train", description), config)
-    dev = read_examples(data, "dev", description)
-    task = learn_task(task_name, description, examples)
+    examples = choose(kind.read(data, "train", description), config)
+    dev = kind.read(data, "dev", description)
+    task = kind.learn(task_name, description, examples)
+    task.check(dev)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -122,53 +125,64 @@ def run(
             progress=progress,
             flops_per_token=problem.flops_per_token,
         )
-        judgement = _judge(config, problem, dev, device)
+        task, judgement = _judge(config, problem, saved, dev, device)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
             output.notes.extend(work.notes)
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
-            _write(output.folder, problem, saved, outcome, judgement)
+            _write(output.folder, task, problem, saved, outcome, judgement)
     return FinetuneSummary(
         resumed_from_step=outcome.resumed_from_step,
         train_examples=len(examples),
-        truncated_examples=problem.training.features.truncated,
+        truncated_examples=problem.training.inputs.truncated,
         dev=dict(judgement.report.scores),
         signature=judgement.report.signature(),
     )
 
 
 def _judge(
-    config: FinetuneConfig, problem: Finetuning, dev: list[Example], device: torch.device
-) -> Judgement:
-    """Score the trained model on the dev split."""
-    outputs = answer(
+    config: FinetuneConfig,
+    problem: Finetuning,
+    saved: SavedModel,
+    dev: Sequence[Example],
+    device: torch.device,
+) -> tuple[Task[Any, Any, Any], Judgement]:
+    """Score the trained model on the dev split, which may teach the task something too."""
+    answerer = Answerer(
+        problem.task,
         problem.model,
-        problem.validation.features,
+        saved.tokenizer(),
+        max_seq_length=config.max_seq_length,
         batch_size=config.batch_size,
         precision=config.precision,
         device=device,
     )
-    return problem.task.judge(dev, problem.task.predictions(outputs), split="dev")
+    task, predictions = problem.task.calibrated(dev, answerer.predictions(dev))
+    return task, task.judge(dev, predictions, split="dev")
 
 
 def _write(
-    folder: Path, problem: Finetuning, saved: SavedModel, outcome: Outcome, judgement: Judgement
+    folder: Path,
+    task: Task[Any, Any, Any],
+    problem: Finetuning,
+    saved: SavedModel,
+    outcome: Outcome,
+    judgement: Judgement,
 ) -> None:
-    task = problem.task
     write_model(
         folder,
         problem.model,
         shape=problem.model.encoder.shape,
-        architecture=ARCHITECTURE,
+        architecture=task.head.architecture,
         tokenizer=saved.tokenizer(),
         labels=task.labels,
-        extra={"problem_type": task.problem_type} | ({} if task.labels else {"num_labels": 1}),
+        extra=task.facts,
     )
     write_curves(folder / "curves.tsv", outcome.rows)
     figures = {"dev": dict(judgement.report.scores), "last": outcome.rows[-1]}
     write_json(folder / "metrics.json", figures)
 
 
-def choose(examples: list[Example], config: FinetuneConfig) -> list[Example]:
+def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
     """Return the examples to train on: all, or a draw that depends on the seed alone.
 
     Raises:
@@ -187,7 +201,11 @@ def choose(examples: list[Example], config: FinetuneConfig) -> list[Example]:
 
 
 def _problem(
-    config: FinetuneConfig, task: Task, saved: SavedModel, examples: list[Example], dev: list[Example]
+    config: FinetuneConfig,
+    task: Task[Any, Any, Any],
+    saved: SavedModel,
+    examples: Sequence[Example],
+    dev: Sequence[Example],
 ) -> Finetuning:
     if config.max_seq_length > saved.shape.max_position_embeddings:
         raise ConfigError(
@@ -196,15 +214,16 @@ def _problem(
             hint="use a smaller one",
         )
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = SequenceModel(_with_dropout(saved.shape, config.dropout), outputs=task.outputs)
+    network = task.head.build(_with_dropout(saved.shape, config.dropout))
     if config.initialization == "pretrained":
-        load_weights(network, saved, architecture=ARCHITECTURE, new=_new_parts(saved))
+        load_weights(
+            network, saved, architecture=task.head.architecture, new=("head.",), optional=("pooler.",)
+        )
     tokenizer = saved.tokenizer()
 
-    def encoded(items: list[Example]) -> TaskData:
-        features = encode(items, tokenizer, max_seq_length=config.max_seq_length)
-        targets: np.ndarray[Any, Any] = task.targets(items)
-        return TaskData(features, targets)
+    def encoded(items: Sequence[Example]) -> TaskData:
+        inputs = task.encode(items, tokenizer, max_seq_length=config.max_seq_length)
+        return TaskData(inputs, task.targets(items, inputs))
 
     return Finetuning(
         task=task,
@@ -220,8 +239,3 @@ def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:
     if dropout is None:
         return shape
     return shape.model_copy(update={"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})
-
-
-def _new_parts(saved: SavedModel) -> tuple[str, ...]:
-    """Return what a fine-tuned model has and the saved one need not have."""
-    return ("head.", "pooler.") if saved.architecture == "BertForMaskedLM" else ("head.",)

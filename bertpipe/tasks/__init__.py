@@ -1,25 +1,25 @@
 """Labelled tasks: what they are, how they are read, trained on and scored."""
 
-from bertpipe.tasks.catalog import describe, learn_task, restore_task
+from bertpipe.tasks.answering import Answerer
+from bertpipe.tasks.catalog import describe, kind_of
 from bertpipe.tasks.config import FinetuneConfig
-from bertpipe.tasks.features import encode
-from bertpipe.tasks.finetuning import ARCHITECTURE, Finetuning, TaskData, answer
-from bertpipe.tasks.task import Example, Judgement, Split, Task, TaskDescription, read_examples
+from bertpipe.tasks.finetuning import Finetuning, TaskData
+from bertpipe.tasks.heads import TaskModel
+from bertpipe.tasks.kinds import KINDS, TaskDescription
+from bertpipe.tasks.task import Example, Judgement, Prediction, Task
 
 __all__ = [
-    "ARCHITECTURE",
+    "KINDS",
+    "Answerer",
     "Example",
     "FinetuneConfig",
     "Finetuning",
     "Judgement",
-    "Split",
+    "Prediction",
     "Task",
     "TaskData",
     "TaskDescription",
-    "answer",
+    "TaskModel",
     "describe",
-    "encode",
-    "learn_task",
-    "read_examples",
-    "restore_task",
+    "kind_of",
 ]

@@ -1,19 +1,16 @@
-"""The tasks that are known by name, and the kinds that they can be of."""
+"""The tasks that are known by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from bertpipe.errors import ConfigError
-from bertpipe.tasks.classification import Classification
-from bertpipe.tasks.regression import Regression
-from bertpipe.tasks.task import Example, Task, TaskDescription
+from bertpipe.tasks.kinds import KINDS, ClassificationDescription, RegressionDescription, TaskDescription
+from bertpipe.tasks.task import Task
 
 CATALOG: Mapping[str, TaskDescription] = {
-    "film-reviews": TaskDescription(kind="classification"),
-    "product-reviews": TaskDescription(kind="regression", target="score"),
+    "film-reviews": ClassificationDescription(kind="classification"),
+    "product-reviews": RegressionDescription(kind="regression", target="score"),
 }
-
-KINDS: Mapping[str, Any] = {"classification": Classification, "regression": Regression}
 
 
 def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
@@ -31,13 +28,6 @@ def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
     return known[name]
 
 
-def learn_task(name: str, description: TaskDescription, examples: Sequence[Example]) -> Task:
-    """Return the task with what only its training examples tell, such as the labels."""
-    task: Task = KINDS[description.kind].learn(name, description, examples)
-    return task
-
-
-def restore_task(name: str, description: TaskDescription, labels: tuple[str, ...]) -> Task:
-    """Return the task of a fine-tuned model."""
-    task: Task = KINDS[description.kind](name, description, labels)
-    return task
+def kind_of(description: TaskDescription) -> type[Task[Any, Any, Any]]:
+    """Return what can read, learn and restore a task that is so described."""
+    return KINDS[description.kind]

@@ -1,13 +1,13 @@
 """What a task has to answer, so that no caller asks for its name.
 
-Read examples, encode targets, give the size of the head and the loss, turn outputs into
-predictions, and score those.
+Read examples, encode them, give the head and the loss, turn outputs into predictions, and score those.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,40 +15,42 @@ from pydantic import Field
 from torch import Tensor
 
 from bertpipe.configs import Settings
-from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport
-from bertpipe.tasks.formats import read_records, split_file, text_field
+from bertpipe.model import TokenBatch
+from bertpipe.tasks.heads import Head
+from bertpipe.tasks.inputs import Inputs
 from bertpipe.training import Term
+from bertpipe.vocab import Tokenizer
 
-Split = Literal["train", "dev", "test"]
-Target = str | float
+# The scores of a selection of the examples, given by their numbers, int64 [N].
+Scorer = Callable[[NDArray[np.int64]], dict[str, float]]
+Prediction = Mapping[str, Any]
 
 
-class TaskDescription(Settings):
+class Example(Protocol):
+    """One labelled item, whatever it consists of."""
+
+    @property
+    def id(self) -> str:
+        """Return how the data names it, else its number in the file."""
+
+    @property
+    def target(self) -> Any:
+        """Return what is right, as JSON; none where the data does not say."""
+
+    @property
+    def place(self) -> str:
+        """Return file and line, for messages."""
+
+
+class Description(Settings):
     """One entry of the section ``tasks``: what kind of task it is, and where its data stands."""
 
-    kind: Literal["classification", "regression"] = Field(description="What is predicted.")
-    texts: tuple[str, ...] = Field(
-        ("text",), min_length=1, max_length=2, strict=False, description="Fields of one or two texts."
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="File names by split, such as {dev: dev_matched.tsv}; unset: the split's name with the "
+        "format's ending.",
     )
-    target: str = Field("label", description="Field of the label or the number to predict.")
-
-
-@dataclass(frozen=True)
-class Example:
-    """One labelled item.
-
-    Attributes:
-        id: as the data names it, else its number in the file.
-        texts: one text, or a pair.
-        target: the label or the number; none where the data does not say.
-        place: file and line, for messages.
-    """
-
-    id: str
-    texts: tuple[str, ...]
-    target: Target | None
-    place: str
 
 
 @dataclass(frozen=True)
@@ -57,65 +59,130 @@ class Judgement:
 
     Attributes:
         report: the scores, with what their signature says.
+        scorer: gives the same scores for any selection of the examples, for intervals and comparisons.
         baseline: what a constant answer would score, by name.
         constant_prediction: true where the model answers the same for everything.
+        pairs: the right and the predicted label of everything that was labelled, for a confusion table.
     """
 
     report: ScoreReport
+    scorer: Scorer
     baseline: Mapping[str, float]
     constant_prediction: bool
+    pairs: Sequence[tuple[str, str]] = field(default=(), repr=False)
 
 
-class Task(Protocol):
-    """A kind of task over one set of data."""
+D = TypeVar("D", bound=Description)
+E = TypeVar("E", bound=Example)
+I = TypeVar("I", bound=Inputs)  # noqa: E741  # what E is encoded as
+
+
+@dataclass(frozen=True)
+class Task(ABC, Generic[D, E, I]):
+    """A kind of task over one set of data.
+
+    Attributes:
+        name: of the task.
+        description: where its data stands, and what is asked.
+        labels: what can be answered, by number; empty where the answers are no labels.
+    """
 
     name: str
-    description: TaskDescription
-    labels: tuple[str, ...]
+    description: D
+    labels: tuple[str, ...] = ()
 
-    @property
-    def outputs(self) -> int:
-        """Return how many numbers the head gives for an example, C."""
+    described_by: ClassVar[type[Description]]
 
-    @property
-    def problem_type(self) -> str:
-        """Return the kind in Hugging Face's words, for ``config.json``."""
-
-    def targets(self, examples: Sequence[Example]) -> NDArray[Any]:
-        """Return what to predict as numbers ``[N]``.
+    @classmethod
+    @abstractmethod
+    def read(cls, folder: Path, split: str, description: D) -> list[E]:
+        """Return the examples of one split, at least one.
 
         Raises:
-            TaskDataError: an example has none, or one that the task does not know.
+            TaskDataError: there is no such file, it holds nothing, or something in it is wrong.
         """
 
-    def term(self, outputs: Tensor, targets: Tensor) -> Term:
-        """Return the loss, summed, for outputs ``[B, C]`` and targets ``[B]``."""
+    @classmethod
+    @abstractmethod
+    def learn(cls, name: str, description: D, examples: Sequence[E]) -> Self:
+        """Return the task with what its training examples tell, such as the labels.
 
-    def predictions(self, outputs: NDArray[np.float32]) -> list[dict[str, Any]]:
-        """Return a JSON object an example for outputs ``[N, C]``, with ``prediction`` at least."""
+        Raises:
+            TaskDataError: an example does not say what is right, or nothing could be learned.
+        """
 
-    def judge(
-        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]], *, split: Split
-    ) -> Judgement:
-        """Score predictions against the targets of the examples."""
+    @classmethod
+    def restore(
+        cls, name: str, description: D, *, labels: tuple[str, ...], config: Mapping[str, Any]
+    ) -> Self:
+        """Return the task of a fine-tuned model.
 
+        Args:
+            name: of the task.
+            description: of the data at hand.
+            labels: the model's.
+            config: what else its ``config.json`` says, ``facts`` among it.
+        """
+        return cls(name, description, labels)
 
-def read_examples(folder: Path, split: Split, description: TaskDescription) -> list[Example]:
-    """Read one split of a task.
+    @property
+    @abstractmethod
+    def head(self) -> Head:
+        """Return what stands on the encoder."""
 
-    Raises:
-        TaskDataError: there is no such file, it holds nothing, or a line is wrong.
-    """
-    path = split_file(folder, split)
-    examples = [
-        Example(
-            id=str(record.values.get("id", number)),
-            texts=tuple(text_field(record, name) for name in description.texts),
-            target=record.values.get(description.target),
-            place=record.place,
-        )
-        for number, record in enumerate(read_records(path))
-    ]
-    if not examples:
-        raise TaskDataError(f"{path} holds no examples")
-    return examples
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return what the model's ``config.json`` should say beside the labels."""
+        return {}
+
+    @abstractmethod
+    def check(self, examples: Sequence[E]) -> None:
+        """See that every example says what is right, in words that the task knows.
+
+        Raises:
+            TaskDataError: one does not; it is named by its place.
+        """
+
+    @abstractmethod
+    def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:
+        """Return what the model reads: one item an example, or several where an example is long."""
+
+    @abstractmethod
+    def targets(self, examples: Sequence[E], inputs: I) -> list[NDArray[Any]]:
+        """Return what to predict for each item; the arrays of a batch are joined along their first axis."""
+
+    def counted(self, targets: NDArray[Any]) -> int:
+        """Return over how many things the loss of some joined targets is averaged."""
+        return len(targets)
+
+    @abstractmethod
+    def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
+        """Return the loss, summed.
+
+        Args:
+            outputs: of the model, float ``[B, C]`` for B sequences or ``[T, C]`` for T tokens.
+            targets: the joined targets.
+            tokens: what the model has read.
+        """
+
+    @abstractmethod
+    def predictions(
+        self, examples: Sequence[E], inputs: I, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[dict[str, Any]]:
+        """Return a JSON object an example, with ``prediction`` at least.
+
+        Args:
+            examples: N of them.
+            inputs: as they were encoded.
+            outputs: for each sequence of the inputs, float32 ``[1, C]`` or ``[tokens, C]``.
+        """
+
+    def calibrated(
+        self, examples: Sequence[E], predictions: Sequence[Prediction]
+    ) -> tuple[Self, list[Prediction]]:
+        """Return the task with what only held-out examples tell, and the predictions that it makes then."""
+        return self, list(predictions)
+
+    @abstractmethod
+    def judge(self, examples: Sequence[E], predictions: Sequence[Prediction], *, split: str) -> Judgement:
+        """Score predictions against what is right."""

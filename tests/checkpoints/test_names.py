@@ -5,24 +5,34 @@ import torch
 from transformers import (
     BertConfig,
     BertForMaskedLM,
+    BertForMultipleChoice,
     BertForPreTraining,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
+    BertForTokenClassification,
 )
 
 from bertpipe.checkpoints.names import HEADS, from_stored, name_table, to_stored, tolerant
-from bertpipe.model import ModelShape, PretrainingModel, SequenceModel
+from bertpipe.model import ModelShape, PretrainingModel, SequenceModel, TokenModel
 
 SHAPE = ModelShape(hidden_size=8, num_hidden_layers=2, num_attention_heads=2, vocab_size=20)
 CLASSES = {
     "BertForPreTraining": BertForPreTraining,
     "BertForMaskedLM": BertForMaskedLM,
     "BertForSequenceClassification": BertForSequenceClassification,
+    "BertForMultipleChoice": BertForMultipleChoice,
+    "BertForTokenClassification": BertForTokenClassification,
+    "BertForQuestionAnswering": BertForQuestionAnswering,
 }
+OUTPUTS = {"BertForMultipleChoice": 1, "BertForQuestionAnswering": 2}
 
 
 def model_of(architecture: str) -> torch.nn.Module:
-    if architecture == "BertForSequenceClassification":
-        return SequenceModel(SHAPE, outputs=3)
+    outputs = OUTPUTS.get(architecture, 3)
+    if architecture in ("BertForSequenceClassification", "BertForMultipleChoice"):
+        return SequenceModel(SHAPE, outputs=outputs)
+    if architecture in ("BertForTokenClassification", "BertForQuestionAnswering"):
+        return TokenModel(SHAPE, outputs=outputs, has_dropout=True)
     return PretrainingModel(SHAPE, predicts_next_sentence=architecture == "BertForPreTraining")
 
 
@@ -46,7 +56,7 @@ def test_stored_names_and_shapes_are_those_of_transformers(architecture: str) ->
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=32,
-        num_labels=3,
+        num_labels=OUTPUTS.get(architecture, 3),
     )
     expected = {
         name: value.shape

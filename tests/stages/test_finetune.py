@@ -18,7 +18,9 @@ from bertpipe.model import SequenceModel
 from bertpipe.progress import Silent
 from bertpipe.stages import finetune, pretrain
 from bertpipe.stages.finetune import choose
-from bertpipe.tasks import Example, FinetuneConfig, encode
+from bertpipe.tasks import FinetuneConfig
+from bertpipe.tasks.inputs import encode_texts
+from bertpipe.tasks.texts import TextExample
 
 Make = Callable[..., Any]
 FILMS = "film-reviews"
@@ -139,12 +141,12 @@ def test_transformers_answers_alike(task: str, finetuned: Callable[[str], Path])
     saved = open_model(finetuned(task))
     ours = SequenceModel(saved.shape, outputs=theirs.config.num_labels)
     load_weights(ours, saved, architecture="BertForSequenceClassification")
-    features = encode([Example("0", (text,), None, "")], saved.tokenizer(), max_seq_length=24)
+    inputs = encode_texts([(text,)], saved.tokenizer(), max_seq_length=24)
     with torch.no_grad():
         expected = theirs.double().eval()(
             **AutoTokenizer.from_pretrained(saved.folder)(text, return_tensors="pt")
         )
-        logits = ours.double().eval()(features.batch(features.lengths * 0))
+        logits = ours.double().eval()(inputs.batch(inputs.example_numbers))
     assert torch.allclose(logits, expected.logits, rtol=0, atol=1e-11)
 
 
@@ -191,7 +193,7 @@ def test_a_masked_lm_gets_a_new_pooler(
 
 def test_fewer_examples_are_drawn_by_the_seed(tune: Make, finetune_settings: Make) -> None:
     """So many different ones, in the order of the file; another seed draws others."""
-    examples = [Example(str(n), ("t",), "l", "p") for n in range(100)]
+    examples = [TextExample(str(n), ("t",), "l", "p") for n in range(100)]
     drawn = [[e.id for e in choose(examples, FinetuneConfig(train_examples=30, seed=s))] for s in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) == 30 and drawn[0] == sorted(drawn[0], key=int)

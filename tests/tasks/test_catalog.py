@@ -3,24 +3,25 @@
 import pytest
 
 from bertpipe.errors import ConfigError
-from bertpipe.tasks import TaskDescription, describe
+from bertpipe.tasks import describe
+from bertpipe.tasks.kinds import ClassificationDescription, RegressionDescription
 
 
 def test_known_tasks_need_no_description() -> None:
     """The sample tasks are in the catalog."""
-    assert describe("film-reviews", {}) == TaskDescription(kind="classification")
+    assert describe("film-reviews", {}) == ClassificationDescription(kind="classification")
     assert describe("product-reviews", {}).kind == "regression"
 
 
 def test_a_users_description_wins() -> None:
     """Also over the catalog's, whose name the user's data may have."""
-    own = TaskDescription(kind="classification", texts=("title",), target="stars")
+    own = ClassificationDescription(kind="classification", texts=("title",), target="stars")
     assert describe("product-reviews", {"product-reviews": own}) == own
 
 
 def test_an_unknown_task_is_told_with_the_known_ones() -> None:
     """Those of the user among them, with the way to describe one."""
-    own = {"mine": TaskDescription(kind="regression")}
+    own = {"mine": RegressionDescription(kind="regression")}
     with pytest.raises(
         ConfigError, match=r"unknown task 'x', known are film-reviews, mine, product"
     ) as caught:
@@ -31,4 +32,4 @@ def test_an_unknown_task_is_told_with_the_known_ones() -> None:
 def test_three_texts_are_too_many() -> None:
     """BERT has two segments."""
     with pytest.raises(ValueError, match="texts"):
-        TaskDescription(kind="classification", texts=("a", "b", "c"))
+        ClassificationDescription(kind="classification", texts=("a", "b", "c"))

@@ -1,14 +1,14 @@
-"""Fine-tuning as a problem of the loop, and reading a model's answers."""
+"""Fine-tuning as a problem of the loop."""
 
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 
-from bertpipe.errors import TrainingDivergedError
 from bertpipe.model import ModelShape, SequenceModel
-from bertpipe.tasks import Example, Finetuning, TaskData, TaskDescription, answer, encode, learn_task
+from bertpipe.tasks import Finetuning, TaskData
+from bertpipe.tasks.kinds import Classification, ClassificationDescription
+from bertpipe.tasks.texts import TextExample
 from bertpipe.training import Cut
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
@@ -17,15 +17,16 @@ torch.set_num_threads(1)
 TOKENIZER = Tokenizer.build([*SPECIAL_TOKENS, *"abcdefghij"], lowercase=True)
 SHAPE = ModelShape(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, vocab_size=15)
 EXAMPLES = [
-    Example(id=str(n), texts=(" ".join("abcdefghij"[: 1 + (3 * n) % 10]),), target="xy"[n % 2], place="p")
+    TextExample(id=str(n), texts=(" ".join("abcdefghij"[: 1 + (3 * n) % 10]),), target="xy"[n % 2], place="p")
     for n in range(11)
 ]
 
 
 def problem(*, batch_size: int = 4, seed: int = 0) -> Finetuning:
     torch.manual_seed(0)
-    task = learn_task("t", TaskDescription(kind="classification"), EXAMPLES)
-    data = TaskData(encode(EXAMPLES, TOKENIZER, max_seq_length=16), task.targets(EXAMPLES))
+    task = Classification.learn("t", ClassificationDescription(kind="classification"), EXAMPLES)
+    inputs = task.encode(EXAMPLES, TOKENIZER, max_seq_length=16)
+    data = TaskData(inputs, task.targets(EXAMPLES, inputs))
     return Finetuning(task, SequenceModel(SHAPE, outputs=2), data, data, batch_size, seed)
 
 
@@ -45,7 +46,7 @@ def test_an_epoch_sees_every_example_once(batch_size: int) -> None:
     epochs = [
         [n for step in range(e * steps, (e + 1) * steps) for n in lengths(data, step)] for e in range(3)
     ]
-    expected = sorted(data.training.features.lengths.tolist())
+    expected = sorted(data.training.inputs.lengths.tolist())
     assert all(sorted(epoch) == expected for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) == 3
 
@@ -53,7 +54,7 @@ def test_an_epoch_sees_every_example_once(batch_size: int) -> None:
 def test_a_token_costs_what_its_examples_cost() -> None:
     """Encoder, pooler and two scores an example, by hand: three passes, two operations a multiplication."""
     data = problem()
-    sizes = data.training.features.lengths.tolist()
+    sizes = data.training.inputs.lengths.tolist()
     encoder = sum(size * (4 * 16 * 16 + 2 * 16 * 64) + 2 * size**2 * 16 for size in sizes)
     head = len(sizes) * (16 * 16 + 16 * 2)
     assert data.flops_per_token == pytest.approx(6 * (encoder + head) / sum(sizes), rel=1e-12)
@@ -80,9 +81,9 @@ def test_an_update_may_be_done_in_pieces() -> None:
 def test_targets_go_with_their_examples() -> None:
     """Shuffling and sorting move texts and targets together."""
     data = problem()
-    features, targets = data.training.features, data.training.targets
+    inputs, targets = data.training.inputs, data.training.targets
     known = {
-        tuple(ids.tolist()): int(target) for ids, target in zip(features.input_ids, targets, strict=True)
+        tuple(ids.tolist()): int(target[0]) for ids, target in zip(inputs.input_ids, targets, strict=True)
     }
     batches = [data.micro_batches(step)[0] for step in range(3)] + list(data.validation_batches())
     seen = 0
@@ -93,25 +94,3 @@ def test_targets_go_with_their_examples() -> None:
             assert known[tuple(row.tolist())] == target
             seen += 1
     assert seen == 2 * 11
-
-
-def test_answers_stand_in_the_order_of_the_examples() -> None:
-    """Batches are made by length; each answer is still that of its own example, alone."""
-    data = problem()
-    features = data.validation.features
-    outputs = answer(data.model, features, batch_size=3, precision="fp32", device=torch.device("cpu"))
-    assert outputs.shape == (11, 2) and outputs.dtype == np.float32 and not data.model.training
-    for number in range(11):
-        with torch.inference_mode():
-            alone = data.model(features.batch(np.array([number])))[0]
-        assert torch.allclose(torch.from_numpy(outputs[number]), alone, rtol=0, atol=1e-6)
-
-
-def test_outputs_that_are_not_finite_are_an_error() -> None:
-    """A model whose weights are NaN gives no predictions, rather than NaN in a file."""
-    data = problem()
-    torch.nn.init.constant_(data.model.head.dense.weight, float("nan"))
-    with pytest.raises(TrainingDivergedError, match="not finite"):
-        answer(
-            data.model, data.validation.features, batch_size=4, precision="fp32", device=torch.device("cpu")
-        )

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from bertpipe.errors import TaskDataError
-from bertpipe.tasks import TaskDescription, read_examples
+from bertpipe.tasks.kinds import ClassificationDescription, RegressionDescription
+from bertpipe.tasks.texts import read_texts
 
-ONE = TaskDescription(kind="classification")
-PAIR = TaskDescription(kind="regression", texts=("first", "second"), target="score")
+ONE = ClassificationDescription(kind="classification")
+PAIR = RegressionDescription(kind="regression", texts=("first", "second"), target="score")
 
 
 def write(folder: Path, content: bytes, split: str = "dev") -> Path:
@@ -19,7 +20,7 @@ def write(folder: Path, content: bytes, split: str = "dev") -> Path:
 def test_examples_are_read_in_order(tmp_path: Path) -> None:
     """Text, label, place, and the data's own id or else the number of the record."""
     content = '\ufeff{"text": "één", "label": "a", "id": 7}\r\n\r\n{"text": "two", "label": "b"}\n'.encode()
-    first, second = read_examples(write(tmp_path, content), "dev", ONE)
+    first, second = read_texts(write(tmp_path, content), "dev", ONE)
     assert (first.id, first.texts, first.target) == ("7", ("één",), "a")
     assert first.place == f"{tmp_path}/dev.jsonl:1"
     assert (second.id, second.texts, second.place) == ("1", ("two",), f"{tmp_path}/dev.jsonl:3")
@@ -28,7 +29,7 @@ def test_examples_are_read_in_order(tmp_path: Path) -> None:
 def test_two_texts_and_a_number(tmp_path: Path) -> None:
     """The fields are those of the description, in its order."""
     content = b'{"second": "b", "score": 2, "first": "a"}'
-    (example,) = read_examples(write(tmp_path, content), "dev", PAIR)
+    (example,) = read_texts(write(tmp_path, content), "dev", PAIR)
     assert example.texts == ("a", "b") and example.target == 2
 
 
@@ -51,7 +52,7 @@ def test_a_bad_line_is_told(line: bytes, message: str, tmp_path: Path) -> None:
     """With file and line, in one line."""
     content = b'{"text": "fine", "label": "a"}\n' + line + b"\n"
     with pytest.raises(TaskDataError, match=message) as caught:
-        read_examples(write(tmp_path, content), "dev", ONE)
+        read_texts(write(tmp_path, content), "dev", ONE)
     assert caught.value.message.startswith(f"{tmp_path}/dev.jsonl:2: ")
     assert "\n" not in caught.value.message
 
@@ -59,8 +60,8 @@ def test_a_bad_line_is_told(line: bytes, message: str, tmp_path: Path) -> None:
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """A folder, a split, and a split with nothing in it are three different things."""
     with pytest.raises(TaskDataError, match="nowhere does not exist"):
-        read_examples(tmp_path / "nowhere", "dev", ONE)
+        read_texts(tmp_path / "nowhere", "dev", ONE)
     with pytest.raises(TaskDataError, match=r"test\.jsonl does not exist"):
-        read_examples(write(tmp_path, b"\n"), "test", ONE)
+        read_texts(write(tmp_path, b"\n"), "test", ONE)
     with pytest.raises(TaskDataError, match=r"dev\.jsonl holds no examples"):
-        read_examples(tmp_path, "dev", ONE)
+        read_texts(tmp_path, "dev", ONE)

@@ -12,30 +12,37 @@ from transformers import BertConfig
 from transformers.loss.loss_utils import ForSequenceClassificationLoss
 
 from bertpipe.errors import TaskDataError
-from bertpipe.tasks import Example, Task, TaskDescription, learn_task, restore_task
+from bertpipe.model import TokenBatch
+from bertpipe.tasks import Task
+from bertpipe.tasks.inputs import Inputs
+from bertpipe.tasks.kinds import Classification, ClassificationDescription, Regression, RegressionDescription
+from bertpipe.tasks.texts import TextExample
 
-CLASSES = TaskDescription(kind="classification")
-NUMBERS = TaskDescription(kind="regression", target="score")
+CLASSES = ClassificationDescription(kind="classification")
+NUMBERS = RegressionDescription(kind="regression", target="score")
+NOTHING = Inputs(input_ids=[], first_segment_lengths=np.zeros(0, int), example_numbers=np.zeros(0, int))
+TOKENS = TokenBatch.of(np.zeros(3, int), lengths=np.ones(3, int), first_segment_lengths=np.ones(3, int))
 
 
-def examples_of(*targets: Any) -> list[Example]:
+def examples_of(*targets: Any) -> list[TextExample]:
     return [
-        Example(id=str(n), texts=("t",), target=target, place=f"train.jsonl:{n + 1}")
+        TextExample(id=str(n), texts=("t",), target=target, place=f"train.jsonl:{n + 1}")
         for n, target in enumerate(targets)
     ]
 
 
-def classifier() -> Task:
-    return learn_task("films", CLASSES, examples_of("good", "bad", "good", "awful"))
+def classifier() -> Classification:
+    return Classification.learn("films", CLASSES, examples_of("good", "bad", "good", "awful"))
 
 
 def test_labels_are_known_by_name_in_sorted_order() -> None:
     """Whatever order the examples have; whole numbers are names too."""
     task = classifier()
-    assert task.labels == ("awful", "bad", "good") and task.outputs == 3
-    assert task.targets(examples_of("good", "awful")).tolist() == [2, 0]
-    numbered = learn_task("films", CLASSES, examples_of(1, 0, 1))
-    assert numbered.labels == ("0", "1") and numbered.targets(examples_of(1)).tolist() == [1]
+    assert task.labels == ("awful", "bad", "good") and task.head.outputs == 3
+    assert [int(n[0]) for n in task.targets(examples_of("good", "awful"), NOTHING)] == [2, 0]
+    numbered = Classification.learn("films", CLASSES, examples_of(1, 0, 1))
+    assert numbered.labels == ("0", "1")
+    assert [int(n[0]) for n in numbered.targets(examples_of(1), NOTHING)] == [1]
 
 
 @pytest.mark.parametrize(
@@ -53,37 +60,44 @@ def test_labels_are_known_by_name_in_sorted_order() -> None:
 def test_a_label_that_cannot_be_scored_is_told(target: Any, message: str) -> None:
     """By its place, with what the model knows; a tab would break the confusion table."""
     with pytest.raises(TaskDataError, match=message):
-        classifier().targets(examples_of(target))
+        classifier().check(examples_of(target))
 
 
 def test_one_class_is_no_classification() -> None:
     """There would be nothing to learn."""
     with pytest.raises(TaskDataError, match="all 2 training examples of films have the label 'good'"):
-        learn_task("films", CLASSES, examples_of("good", "good"))
+        Classification.learn("films", CLASSES, examples_of("good", "good"))
 
 
 @pytest.mark.parametrize("target", ["5", None, True, float("nan"), float("inf"), 10**400, 1e39])
 def test_what_is_no_number_is_told(target: Any) -> None:
     """Text, booleans, and numbers that float32 does not hold."""
     with pytest.raises(TaskDataError, match=r"train\.jsonl:2: 'score' must be a finite number, found"):
-        learn_task("things", NUMBERS, examples_of(1.0, target))
+        Regression.learn("things", NUMBERS, examples_of(1.0, target))
 
 
 def test_one_value_is_no_regression() -> None:
     """There would be nothing to learn."""
     with pytest.raises(TaskDataError, match="all 2 training examples of things have the value 3"):
-        learn_task("things", NUMBERS, examples_of(3, 3.0))
+        Regression.learn("things", NUMBERS, examples_of(3, 3.0))
 
 
-@pytest.mark.parametrize(("description", "targets"), [(CLASSES, ("a", "b", "a")), (NUMBERS, (0.5, 2, -1))])
-def test_the_loss_is_that_of_transformers(description: TaskDescription, targets: tuple[Any, ...]) -> None:
+@pytest.mark.parametrize(
+    "task",
+    [
+        Classification.learn("x", CLASSES, examples_of("a", "b", "a")),
+        Regression.learn("x", NUMBERS, examples_of(0.5, 2, -1)),
+    ],
+)
+def test_the_loss_is_that_of_transformers(task: Task[Any, Any, Any]) -> None:
     """The sum over the examples is three times the mean that Hugging Face's loss gives."""
-    task = learn_task("x", description, examples_of(*targets))
+    targets = ("a", "b", "a") if isinstance(task, Classification) else (0.5, 2, -1)
     torch.manual_seed(0)
-    outputs, gold = torch.randn(3, task.outputs), torch.from_numpy(task.targets(examples_of(*targets)))
-    config = BertConfig(num_labels=task.outputs, problem_type=task.problem_type)
+    outputs = torch.randn(3, task.head.outputs)
+    gold = torch.from_numpy(np.concatenate(task.targets(examples_of(*targets), NOTHING)))
+    config = BertConfig(num_labels=task.head.outputs, problem_type=task.facts["problem_type"])
     expected = ForSequenceClassificationLoss(gold, outputs, config)
-    term = task.term(outputs, gold)
+    term = task.term(outputs, gold, TOKENS)
     assert float(term.loss) == pytest.approx(3 * float(expected), rel=1e-6)
     if term.correct is not None:
         assert int(term.correct) == int((outputs.argmax(1) == gold).sum())
@@ -92,7 +106,7 @@ def test_the_loss_is_that_of_transformers(description: TaskDescription, targets:
 @given(arrays.arrays(np.float32, (4, 3), elements=st.floats(-200, 200, width=32)))
 def test_probabilities_are_a_distribution(outputs: np.ndarray[Any, Any]) -> None:
     """They sum to 1 within rounding, by label, and the prediction is the most probable."""
-    for row, prediction in zip(outputs, classifier().predictions(outputs), strict=True):
+    for row, prediction in zip(outputs, classifier().predictions([], NOTHING, [outputs]), strict=True):
         probabilities = prediction["probabilities"]
         assert list(probabilities) == ["awful", "bad", "good"]
         assert sum(probabilities.values()) == pytest.approx(1, abs=2e-6)
@@ -101,7 +115,7 @@ def test_probabilities_are_a_distribution(outputs: np.ndarray[Any, Any]) -> None
 
 def test_scores_by_hand() -> None:
     """Two of four right; the most frequent label is half of the gold ones."""
-    task = restore_task("films", CLASSES, ("bad", "good"))
+    task = Classification.restore("films", CLASSES, labels=("bad", "good"), config={})
     gold = examples_of("bad", "bad", "good", "good")
     judgement = task.judge(gold, [{"prediction": p} for p in ("bad", "good", "good", "bad")], split="test")
     assert judgement.report.scores["accuracy"] == 0.5 and judgement.report.primary == "accuracy"
@@ -113,10 +127,9 @@ def test_scores_by_hand() -> None:
 
 def test_regression_by_hand() -> None:
     """Predictions twice the gold values: correlation 1, mean squared error (1 + 4 + 9) / 3."""
-    task = restore_task("things", NUMBERS, ())
-    judgement = task.judge(
-        examples_of(1, 2, 3), task.predictions(np.array([[2], [4], [6]], np.float32)), split="dev"
-    )
+    task = Regression.restore("things", NUMBERS, labels=(), config={})
+    predictions = task.predictions([], NOTHING, [np.array([[2], [4], [6]], np.float32)])
+    judgement = task.judge(examples_of(1, 2, 3), predictions, split="dev")
     assert judgement.report.scores == pytest.approx(
         {"pearson": 1.0, "spearman": 1.0, "mean_squared_error": 14 / 3}
     )

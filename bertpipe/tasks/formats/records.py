@@ -1,4 +1,4 @@
-"""Labelled data on disk: a folder with ``train``, ``dev`` and, where there is one, ``test``."""
+"""Records: what a line of labelled data holds, by name."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -22,13 +22,31 @@ class Record:
     place: str
 
 
-def split_file(folder: Path, split: str) -> Path:
+def read_split(folder: Path, split: str, files: Mapping[str, str]) -> list[Record]:
+    """Return the records of one split, at least one.
+
+    Raises:
+        TaskDataError: there is no such file, it holds nothing, or a line is wrong.
+    """
+    path = split_file(folder, split, files)
+    records = list(read_records(path))
+    if not records:
+        raise TaskDataError(f"{path} holds no examples")
+    return records
+
+
+def split_file(folder: Path, split: str, files: Mapping[str, str]) -> Path:
     """Return the file of one split.
+
+    Args:
+        folder: of the task.
+        split: such as ``dev``.
+        files: names that differ from the split's.
 
     Raises:
         TaskDataError: the folder or the file does not exist.
     """
-    path = folder / f"{split}.jsonl"
+    path = folder / files.get(split, f"{split}.jsonl")
     if not folder.is_dir():
         raise TaskDataError(f"{folder} does not exist", hint="name the folder of the task's data with --data")
     if not path.is_file():

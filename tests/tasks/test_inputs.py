@@ -9,17 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from bertpipe.tasks import Example, encode
+from bertpipe.tasks.inputs import encode_texts
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
 PIECES = ["un", "##able", "##s", "a", "b", "c", "!", "é", "dog", "##g", "[", "]"]
 TOKENIZER = Tokenizer.build([*SPECIAL_TOKENS, *PIECES], lowercase=False)
 WORDS = ["a", "b", "c", "dogs", "unable", "!", "é", "zebra", "[SEP]", "[MASK]"]
 TEXTS = st.lists(st.sampled_from(WORDS), min_size=1, max_size=14).map(" ".join)
-
-
-def example(*texts: str) -> Example:
-    return Example(id="0", texts=texts, target=None, place="here:1")
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +33,7 @@ def test_ids_and_types_are_those_of_hugging_face(
 ) -> None:
     """One text or two, cut or not: AutoTokenizer(truncation=True) gives the same."""
     expected = theirs(*texts, truncation=True, max_length=max_seq_length)
-    features = encode([example(*texts)], TOKENIZER, max_seq_length=max_seq_length)
+    features = encode_texts([tuple(texts)], TOKENIZER, max_seq_length=max_seq_length)
     assert features.input_ids[0].tolist() == expected["input_ids"]
     batch = features.batch(np.array([0]))
     assert batch.token_type_ids.tolist() == expected["token_type_ids"]
@@ -46,7 +42,7 @@ def test_ids_and_types_are_those_of_hugging_face(
 @given(first=st.integers(0, 30), second=st.integers(0, 30), max_seq_length=st.integers(8, 24))
 def test_a_cut_pair_is_full_and_keeps_beginnings(first: int, second: int, max_seq_length: int) -> None:
     """No place is wasted, each text keeps its beginning, and the longer one is cut first."""
-    features = encode([example("a " * first, "b " * second)], TOKENIZER, max_seq_length=max_seq_length)
+    features = encode_texts([("a " * first, "b " * second)], TOKENIZER, max_seq_length=max_seq_length)
     a, b = (TOKENIZER.tokens.index(token) for token in "ab")
     ids = features.input_ids[0].tolist()
     kept_first, kept_second = ids.count(a), ids.count(b)
@@ -63,8 +59,8 @@ def test_a_cut_pair_is_full_and_keeps_beginnings(first: int, second: int, max_se
 
 def test_many_examples_keep_their_places() -> None:
     """Lengths, truncation count and batches follow the order of the examples asked for."""
-    examples = [example("a"), example("a b c a b c a b c"), example("dogs !")]
-    features = encode(examples, TOKENIZER, max_seq_length=8)
+    texts = [("a",), ("a b c a b c a b c",), ("dogs !",)]
+    features = encode_texts(texts, TOKENIZER, max_seq_length=8)
     assert features.lengths.tolist() == [3, 8, 5] and features.truncated == 1
     batch = features.batch(np.array([2, 0]))
     assert batch.starts.tolist() == [0, 5]

@@ -1,0 +1,91 @@
+"""A model's answers to examples, some at a time: memory does not grow with what is asked."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from bertpipe.errors import TrainingDivergedError
+from bertpipe.progress import Phase, Silent
+from bertpipe.tasks.heads import TaskModel
+from bertpipe.tasks.inputs import Inputs, Numbers
+from bertpipe.tasks.task import Example, Task
+from bertpipe.training import Precision, autocast
+from bertpipe.vocab import Tokenizer
+
+# Enough to find others of the same length.
+_EXAMPLES_AT_ONCE = 4096
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """A model that answers a task.
+
+    Attributes:
+        task: what is asked.
+        model: with a head of the task.
+        tokenizer: of the model.
+        max_seq_length: tokens of the longest sequence.
+        batch_size: sequences of a forward pass.
+        precision: of the forward pass.
+        device: where to compute.
+    """
+
+    task: Task[Any, Any, Any]
+    model: TaskModel
+    tokenizer: Tokenizer
+    max_seq_length: int
+    batch_size: int
+    precision: Precision
+    device: torch.device
+
+    def predictions(self, examples: Sequence[Example], phase: Phase | None = None) -> list[dict[str, Any]]:
+        """Return the task's prediction for each example, in their order.
+
+        Args:
+            examples: of the task.
+            phase: told how many are answered.
+
+        Raises:
+            TrainingDivergedError: an output is not finite.
+        """
+        phase = phase or Silent()
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(examples), _EXAMPLES_AT_ONCE):
+            some = examples[start : start + _EXAMPLES_AT_ONCE]
+            inputs = self.task.encode(some, self.tokenizer, max_seq_length=self.max_seq_length)
+            found += self.task.predictions(some, inputs, self.outputs(inputs))
+            phase.advance(len(some))
+        return found
+
+    @torch.inference_mode()
+    def outputs(self, inputs: Inputs) -> list[NDArray[np.float32]]:
+        """Return the model's outputs for each sequence, float32 ``[1, C]`` or ``[tokens, C]``.
+
+        Raises:
+            TrainingDivergedError: an output is not finite.
+        """
+        self.model.to(self.device).eval()
+        outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(inputs.lengths)
+        for numbers in by_length(inputs.lengths, batch_size=self.batch_size):
+            with autocast(self.precision, self.device):
+                given = self.model(inputs.batch(numbers).to(self.device)).float().cpu().numpy()
+            if not np.isfinite(given).all():
+                raise TrainingDivergedError(
+                    "the model gives outputs that are not finite",
+                    hint="its training has diverged: train it again",
+                )
+            rows = inputs.lengths[numbers] if self.model.per_token else np.ones(len(numbers), dtype=np.int64)
+            for number, part in zip(numbers, np.split(given, np.cumsum(rows)[:-1]), strict=True):
+                outputs[number] = part
+        return outputs
+
+
+def by_length(lengths: Numbers, *, batch_size: int) -> Iterator[Numbers]:
+    """Yield the numbers of all sequences, of like length together: little padding in attention."""
+    order = np.argsort(lengths, kind="stable")
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

@@ -1,0 +1,28 @@
+"""What can be asked of a text: one module a kind, each with its description and its task."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
+from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
+from bertpipe.tasks.task import Task
+
+TaskDescription = Annotated[
+    ClassificationDescription | RegressionDescription,
+    Field(discriminator="kind"),
+]
+
+KINDS: dict[str, type[Task[Any, Any, Any]]] = {
+    "classification": Classification,
+    "regression": Regression,
+}
+
+__all__ = [
+    "KINDS",
+    "Classification",
+    "ClassificationDescription",
+    "Regression",
+    "RegressionDescription",
+    "TaskDescription",
+]

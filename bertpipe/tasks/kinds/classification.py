@@ -1,0 +1,214 @@
+"""One label an example, for one text or two (Devlin et al. 2019, section 4.1)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from torch import Tensor
+from torch.nn import functional
+
+from bertpipe.errors import TaskDataError
+from bertpipe.metrics import ScoreReport, classification
+from bertpipe.model import TokenBatch
+from bertpipe.tasks.heads import Head
+from bertpipe.tasks.inputs import Inputs
+from bertpipe.tasks.task import Judgement, Prediction, Task
+from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
+from bertpipe.training import Term
+from bertpipe.vocab import Tokenizer
+
+Metric = Literal["accuracy", "f1", "macro_f1", "matthews_correlation"]
+
+
+class ClassificationDescription(TextsDescription):
+    """One of some labels for one text or two."""
+
+    kind: Literal["classification"]
+    label_names: dict[str, str] = Field(
+        default_factory=dict, description="Names for what the data calls its labels, such as {'0': negative}."
+    )
+    metrics: tuple[Metric, ...] = Field(
+        ("accuracy", "macro_f1", "matthews_correlation"),
+        min_length=1,
+        strict=False,
+        description="Scores to tell; models are compared by the first.",
+    )
+    positive: str | None = Field(None, description="The label that the score f1 is about.")
+
+    @model_validator(mode="after")
+    def _f1_is_about_a_label(self) -> Self:
+        if "f1" in self.metrics and self.positive is None:
+            raise ValueError("the score f1 needs positive, the label that it is about")
+        return self
+
+
+@dataclass(frozen=True)
+class Classification(Task[ClassificationDescription, TextExample, Inputs]):
+    """Choose one of some labels, known by name."""
+
+    described_by = ClassificationDescription
+
+    @classmethod
+    def read(cls, folder: Path, split: str, description: ClassificationDescription) -> list[TextExample]:
+        """Return the examples of one split."""
+        return read_texts(folder, split, description)
+
+    @classmethod
+    def learn(
+        cls, name: str, description: ClassificationDescription, examples: Sequence[TextExample]
+    ) -> Self:
+        """Take the labels from the training examples, in sorted order.
+
+        Raises:
+            TaskDataError: an example has no label, or all have the same.
+        """
+        counts = Counter(label_of(example, description) for example in examples)
+        if len(counts) < 2:
+            raise TaskDataError(
+                f"all {len(examples)} training examples of {name} have the label {next(iter(counts))!r}",
+                hint="a classifier needs at least two labels",
+            )
+        return cls(name, description, tuple(sorted(counts)))
+
+    @property
+    def head(self) -> Head:
+        """Return a score a label for the pooled ``[CLS]``."""
+        return Head("BertForSequenceClassification", outputs=len(self.labels))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return the kind in Hugging Face's words."""
+        return {"problem_type": "single_label_classification"}
+
+    def check(self, examples: Sequence[TextExample]) -> None:
+        """See that the model knows every label."""
+        self._numbers(examples)
+
+    def encode(self, examples: Sequence[TextExample], tokenizer: Tokenizer, *, max_seq_length: int) -> Inputs:
+        """Return one sequence an example."""
+        return encode_examples(examples, tokenizer, max_seq_length=max_seq_length)
+
+    def targets(self, examples: Sequence[TextExample], inputs: Inputs) -> list[NDArray[np.int64]]:
+        """Return the number of each label, int64 ``[1]`` an example."""
+        return list(self._numbers(examples)[:, None])
+
+    def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
+        """Return the cross-entropy."""
+        return Term(
+            loss=functional.cross_entropy(outputs, targets, reduction="sum"),
+            correct=(outputs.argmax(-1) == targets).sum(),
+        )
+
+    def predictions(
+        self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[dict[str, Any]]:
+        """Return the best label and the probability of each."""
+        scores = np.concatenate(outputs)  # [N, C]
+        return [
+            {"prediction": self.labels[int(best)], "probabilities": named_shares(self.labels, row)}
+            for best, row in zip(scores.argmax(axis=1), softmax(scores), strict=True)
+        ]
+
+    def judge(
+        self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
+    ) -> Judgement:
+        """Return the scores that the description asks for."""
+        gold = [self.labels[number] for number in self._numbers(examples)]
+        predicted = [str(prediction["prediction"]) for prediction in predictions]
+        scorer = _Scorer(np.array(gold), np.array(predicted), self.labels, self.description)
+        report = ScoreReport(
+            task=self.name,
+            split=split,
+            n=len(gold),
+            scores=scorer(np.arange(len(gold))),
+            primary=self.description.metrics[0],
+            extra={"labels": ",".join(self.labels)},
+        )
+        return Judgement(
+            report=report,
+            scorer=scorer,
+            baseline={"majority_accuracy": classification.majority_accuracy(gold)},
+            constant_prediction=classification.is_constant(predicted),
+            pairs=list(zip(gold, predicted, strict=True)),
+        )
+
+    def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.int64]:
+        return np.array([self._number(example) for example in examples], dtype=np.int64)
+
+    def _number(self, example: TextExample) -> int:
+        label = label_of(example, self.description)
+        if label not in self.labels:
+            raise TaskDataError(
+                f"{example.place}: unknown label {label!r}, the model knows {', '.join(self.labels)}",
+                hint="the data is of another task, or the label is missing in the training data",
+            )
+        return self.labels.index(label)
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """The scores of some of the predictions."""
+
+    gold: NDArray[np.str_]
+    predicted: NDArray[np.str_]
+    labels: tuple[str, ...]
+    description: ClassificationDescription
+
+    def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
+        gold, predicted = self.gold[numbers].tolist(), self.predicted[numbers].tolist()
+        return {name: self._score(name, gold, predicted) for name in self.description.metrics}
+
+    def _score(self, name: Metric, gold: list[str], predicted: list[str]) -> float:
+        match name:
+            case "accuracy":
+                return classification.accuracy(gold, predicted)
+            case "f1":
+                assert self.description.positive is not None
+                return classification.f1(gold, predicted, positive=self.description.positive)
+            case "macro_f1":
+                return classification.macro_f1(gold, predicted, labels=self.labels)
+            case "matthews_correlation":
+                return classification.matthews_correlation(gold, predicted)
+
+
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of each row, float32 ``[N, C]``."""
+    exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
+    shares: NDArray[np.float32] = exponents / exponents.sum(axis=1, keepdims=True)
+    return shares
+
+
+def named_shares(labels: Sequence[str], shares: NDArray[np.float32]) -> dict[str, float]:
+    """Return a probability for each label, as it is written."""
+    return {label: round(float(share), 6) for label, share in zip(labels, shares, strict=True)}
+
+
+def label_of(example: TextExample, description: ClassificationDescription) -> str:
+    """Return the name of an example's label.
+
+    Raises:
+        TaskDataError: it has none, or it is no label.
+    """
+    return named(example.target, description.label_names, field=description.target, place=example.place)
+
+
+def named(label: Any, names: Mapping[str, str], *, field: str, place: str) -> str:
+    """Return the name of a label as the data has it.
+
+    Raises:
+        TaskDataError: there is none, or it is no label.
+    """
+    if label is None or (isinstance(label, str) and not label):
+        raise TaskDataError(
+            f"{place}: no label in the field {field!r}",
+            hint="this split cannot be trained on or scored without labels",
+        )
+    # One line of a table holds a label (confusion.tsv).
+    if isinstance(label, str | int) and not set(str(label)) & set("\t\r\n"):
+        return names.get(str(label), str(label))
+    raise TaskDataError(f"{place}: {field!r} is no label: {label!r}")

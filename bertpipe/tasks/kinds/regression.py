@@ -1,0 +1,133 @@
+"""A number for one text or two, as in STS-B (Devlin et al. 2019, section 4.1)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from bertpipe.errors import TaskDataError
+from bertpipe.metrics import ScoreReport, regression
+from bertpipe.model import TokenBatch
+from bertpipe.tasks.heads import Head
+from bertpipe.tasks.inputs import Inputs
+from bertpipe.tasks.task import Judgement, Prediction, Task
+from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
+from bertpipe.training import Term
+from bertpipe.vocab import Tokenizer
+
+_LARGEST = float(np.finfo(np.float32).max)
+_METRICS = {
+    "pearson": regression.pearson,
+    "spearman": regression.spearman,
+    "mean_squared_error": regression.mean_squared_error,
+}
+
+
+class RegressionDescription(TextsDescription):
+    """A number for one text or two."""
+
+    kind: Literal["regression"]
+    target: str = Field("label", description="Field of the number to predict.")
+
+
+@dataclass(frozen=True)
+class Regression(Task[RegressionDescription, TextExample, Inputs]):
+    """Predict a number on the scale of the data."""
+
+    described_by = RegressionDescription
+
+    @classmethod
+    def read(cls, folder: Path, split: str, description: RegressionDescription) -> list[TextExample]:
+        """Return the examples of one split."""
+        return read_texts(folder, split, description)
+
+    @classmethod
+    def learn(cls, name: str, description: RegressionDescription, examples: Sequence[TextExample]) -> Self:
+        """Check the training examples.
+
+        Raises:
+            TaskDataError: an example has no number, or all have the same.
+        """
+        task = cls(name, description)
+        numbers = task._numbers(examples)
+        if np.ptp(numbers) == 0:
+            raise TaskDataError(
+                f"all {len(examples)} training examples of {name} have the value {numbers[0]:g}",
+                hint="a regression needs values that differ",
+            )
+        return task
+
+    @property
+    def head(self) -> Head:
+        """Return one number for the pooled ``[CLS]``."""
+        return Head("BertForSequenceClassification", outputs=1)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return the kind in Hugging Face's words."""
+        return {"problem_type": "regression", "num_labels": 1}
+
+    def check(self, examples: Sequence[TextExample]) -> None:
+        """See that every example has a number."""
+        self._numbers(examples)
+
+    def encode(self, examples: Sequence[TextExample], tokenizer: Tokenizer, *, max_seq_length: int) -> Inputs:
+        """Return one sequence an example."""
+        return encode_examples(examples, tokenizer, max_seq_length=max_seq_length)
+
+    def targets(self, examples: Sequence[TextExample], inputs: Inputs) -> list[NDArray[np.float32]]:
+        """Return the numbers, float32 ``[1]`` an example."""
+        return list(self._numbers(examples)[:, None])
+
+    def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
+        """Return the squared error."""
+        return Term(loss=functional.mse_loss(outputs[:, 0], targets, reduction="sum"))
+
+    def predictions(
+        self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
+    ) -> list[dict[str, Any]]:
+        """Return the number."""
+        return [{"prediction": round(float(value), 6)} for value in np.concatenate(outputs)[:, 0]]
+
+    def judge(
+        self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
+    ) -> Judgement:
+        """Return Pearson's and Spearman's correlation and the mean squared error."""
+        gold = self._numbers(examples)
+        predicted = np.array([float(prediction["prediction"]) for prediction in predictions])
+
+        def scorer(numbers: NDArray[np.int64]) -> dict[str, float]:
+            return {name: score(gold[numbers], predicted[numbers]) for name, score in _METRICS.items()}
+
+        report = ScoreReport(
+            task=self.name,
+            split=split,
+            n=len(gold),
+            scores=scorer(np.arange(len(gold))),
+            primary="pearson",
+        )
+        mean = np.full(len(gold), gold.mean(dtype=np.float64))
+        return Judgement(
+            report=report,
+            scorer=scorer,
+            baseline={"mean_squared_error": regression.mean_squared_error(gold, mean)},
+            constant_prediction=regression.is_constant(predicted),
+        )
+
+    def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.float32]:
+        return np.array([_number(example, self.description) for example in examples], dtype=np.float32)
+
+
+def _number(example: TextExample, description: RegressionDescription) -> float:
+    value = example.target
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise TaskDataError(
+            f"{example.place}: {description.target!r} must be a finite number, found {value!r}"
+        )
+    return float(value)
