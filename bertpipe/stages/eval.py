@@ -30,12 +30,14 @@ from bertpipe.tasks import (
     TaskModel,
     describe,
     kind_of,
+    notes_of,
 )
 from bertpipe.training import Precision, prepare_device
 
 CODE = (
     "artifacts",
     "checkpoints",
+    "compression.py",
     "configs.py",
     "errors.py",
     "extras.py",
@@ -110,6 +112,8 @@ def run(
     saved = open_model(model)
     kind = kind_of(description)
     examples = kind.read(data, config.split, description)
+    for note in notes_of(examples):
+        progress.note(note)
     task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
     task.check(examples)  # an unknown or missing label is told before the model has worked
@@ -133,6 +137,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
+        output.notes.extend(notes_of(examples))
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)

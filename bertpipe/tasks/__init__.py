@@ -6,7 +6,7 @@ from bertpipe.tasks.config import FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
-from bertpipe.tasks.task import Example, Judgement, Prediction, Task
+from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
@@ -22,4 +22,5 @@ __all__ = [
     "TaskModel",
     "describe",
     "kind_of",
+    "notes_of",
 ]
