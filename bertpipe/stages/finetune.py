@@ -33,7 +33,9 @@ CODE = (
     "artifacts",
     "checkpoints",
     "configs.py",
+    "corpus",
     "errors.py",
+    "executors",
     "extras.py",
     "metrics",
     "model",
@@ -105,6 +107,8 @@ def run(
     dev = kind.read(data, "dev", description)
     task = kind.learn(task_name, description, examples)
     task.check(dev)
+    for note in (notes := [*task.notes(examples), *task.notes(dev)]):
+        progress.note(note)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -127,7 +131,7 @@ def run(
         )
         task, judgement = _judge(config, problem, saved, dev, device)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
-            output.notes.extend(work.notes)
+            output.notes.extend([*work.notes, *notes])
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
             _write(output.folder, task, problem, saved, outcome, judgement)
     return FinetuneSummary(
