@@ -39,7 +39,9 @@ CODE = (
     "checkpoints",
     "compression.py",
     "configs.py",
+    "corpus",
     "errors.py",
+    "executors",
     "extras.py",
     "metrics",
     "model",
@@ -117,6 +119,8 @@ def run(
     task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
     task.check(examples)  # an unknown or missing label is told before the model has worked
+    for note in (notes := task.notes(examples)):
+        progress.note(note)
     finetuned = _finetuned_with(model)
     answerer = Answerer(
         task,
@@ -136,9 +140,12 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+        output.notes.extend(notes)
         output.counts["examples"] = len(examples)
         output.notes.extend(notes_of(examples))
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
+        for name, content in task.submission(examples, predictions).items():
+            (output.folder / name).write_text(content, encoding="utf-8", newline="\n")
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}

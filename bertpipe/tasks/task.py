@@ -161,6 +161,10 @@ class Task(ABC, Generic[D, E, I]):
             TaskDataError: one does not; it is named by its place.
         """
 
+    def notes(self, examples: Sequence[E]) -> list[str]:
+        """Return what a user has to know of some examples, a line each."""
+        return []
+
     @abstractmethod
     def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:
         """Return what the model reads: one item an example, or several where an example is long."""
@@ -204,3 +208,7 @@ class Task(ABC, Generic[D, E, I]):
     @abstractmethod
     def judge(self, examples: Sequence[E], predictions: Sequence[Prediction], *, split: str) -> Judgement:
         """Score predictions against what is right."""
+
+    def submission(self, examples: Sequence[E], predictions: Sequence[Prediction]) -> dict[str, str]:
+        """Return files as the task's official scorer takes them, by name; empty where there is none."""
+        return {}

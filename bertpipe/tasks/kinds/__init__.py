@@ -5,16 +5,19 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
+from bertpipe.tasks.kinds.question_answering import QuestionAnswering
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
+from bertpipe.tasks.qa.reading import QuestionAnsweringDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | RegressionDescription,
+    ClassificationDescription | QuestionAnsweringDescription | RegressionDescription,
     Field(discriminator="kind"),
 ]
 
 KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
+    "question_answering": QuestionAnswering,
     "regression": Regression,
 }
 
@@ -22,6 +25,8 @@ __all__ = [
     "KINDS",
     "Classification",
     "ClassificationDescription",
+    "QuestionAnswering",
+    "QuestionAnsweringDescription",
     "Regression",
     "RegressionDescription",
     "TaskDescription",
