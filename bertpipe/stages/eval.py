@@ -39,9 +39,7 @@ CODE = (
     "checkpoints",
     "compression.py",
     "configs.py",
-    "corpus",
     "errors.py",
-    "executors",
     "extras.py",
     "metrics",
     "model",
@@ -119,8 +117,6 @@ def run(
     task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
     task.check(examples)  # an unknown or missing label is told before the model has worked
-    for note in (notes := task.notes(examples)):
-        progress.note(note)
     finetuned = _finetuned_with(model)
     answerer = Answerer(
         task,
@@ -140,7 +136,6 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
-        output.notes.extend(notes)
         output.counts["examples"] = len(examples)
         output.notes.extend(notes_of(examples))
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)

@@ -35,9 +35,7 @@ CODE = (
     "checkpoints",
     "compression.py",
     "configs.py",
-    "corpus",
     "errors.py",
-    "executors",
     "extras.py",
     "metrics",
     "model",
@@ -113,8 +111,6 @@ def run(
     examples = choose(whole, config)
     task = kind.learn(task_name, description, examples)
     task.check(dev)
-    for note in (notes := [*task.notes(examples), *task.notes(dev)]):
-        progress.note(note)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},

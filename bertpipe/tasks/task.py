@@ -161,10 +161,6 @@ class Task(ABC, Generic[D, E, I]):
             TaskDataError: one does not; it is named by its place.
         """
 
-    def notes(self, examples: Sequence[E]) -> list[str]:
-        """Return what a user has to know of some examples, a line each."""
-        return []
-
     @abstractmethod
     def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:
         """Return what the model reads: one item an example, or several where an example is long."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bertpipe.errors import TaskDataError
-from bertpipe.tasks.kinds import QuestionAnswering, QuestionAnsweringDescription
+from bertpipe.tasks import notes_of
+from bertpipe.tasks.kinds import QuestionAnsweringDescription
 from bertpipe.tasks.qa.questions import Answer, Question
 from bertpipe.tasks.qa.reading import QuestionFields, read_questions
 
@@ -64,9 +65,9 @@ def test_file_names_are_those_of_the_description(tmp_path: Path) -> None:
     """Such as the official ones; else the split's name with the format's ending."""
     named = SQUAD.model_copy(update={"files": {"dev": "dev-v1.1.json"}})
     assert read_questions(write(tmp_path, squad_of(asked()), "dev-v1.1.json"), "dev", named)
-    with pytest.raises(TaskDataError, match=r"train\.json does not exist"):
+    with pytest.raises(TaskDataError, match=r"has no train\.json for the split"):
         read_questions(tmp_path, "train", named)
-    with pytest.raises(TaskDataError, match=r"train\.jsonl does not exist"):
+    with pytest.raises(TaskDataError, match=r"has no train\.jsonl for the split"):
         read_questions(tmp_path, "train", LINES)
 
 
@@ -94,9 +95,9 @@ AT = r"dev\.json: data\[0\]\.paragraphs\[0\]"
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"data": [', r"dev\.json: not valid JSON: "),
-        (b"[" * 100_000, r"dev\.json: not valid JSON"),
-        (b'{"data": "caf\xe9"}', r"dev\.json: not valid UTF-8"),
+        (b'{"data": [', r"dev\.json:1: not valid JSON: "),
+        (b"[" * 100_000, r"dev\.json:1: not valid JSON"),
+        (b'{"data": "caf\xe9"}', r"dev\.json:1: not valid UTF-8"),
         (gzip.compress(b'{"data": []}' * 99)[:40], r"dev\.json: damaged gzip data"),
         ([], r"dev\.json: a JSON object is expected, found list"),
         ({"version": "1.1"}, r"dev\.json: no 'data'"),
@@ -121,7 +122,7 @@ AT = r"dev\.json: data\[0\]\.paragraphs\[0\]"
         (squad_of(asked(is_impossible="no")), r"'is_impossible' must be true or false, found 'no'"),
         (squad_of(asked(is_impossible=True)), r"'is_impossible' is true, but there are 1 answers"),
         (squad_of(asked(), asked()), rf"{AT}\.qas\[1\]: the id 'q1' is also that of .*\.qas\[0\]"),
-        (squad_of(asked(question="half \ud83d")), r"dev\.json: holds half of a surrogate pair"),
+        (squad_of(asked(question="half \ud83d")), r"dev\.json:1: holds half of a surrogate pair"),
     ],
 )
 def test_what_is_wrong_is_told_by_its_place(content: Any, message: str, tmp_path: Path) -> None:
@@ -156,8 +157,8 @@ def test_an_answer_that_stands_elsewhere_is_told(tmp_path: Path) -> None:
     found = read_questions(folder, "dev", SQUAD.model_copy(update={"skip_misaligned": True}))
     assert [question.span for question in found] == [(26, 31), None, (26, 31)]
     assert [len(question.answers) for question in found] == [1, 1, 2]  # they still count for scores
-    (note,) = QuestionAnswering("t", SQUAD).notes(found)
-    assert note.startswith("2 of 3 questions") and "qas[1]" in note
+    (note,) = notes_of(found)
+    assert note.startswith("dev: 2 of 3 questions") and "qas[1]" in note
 
 
 def test_two_lists_of_unequal_length_are_no_answers(tmp_path: Path) -> None:

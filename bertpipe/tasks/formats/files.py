@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bertpipe.compression import unpacked
-from bertpipe.errors import TaskDataError
+from bertpipe.errors import CorpusError, TaskDataError
 
 _PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
@@ -56,11 +56,13 @@ def read_text(path: Path) -> str:
     """Return the text of a file, unpacked, without a byte order mark; line ends stay as they are.
 
     Raises:
-        TaskDataError: it is not UTF-8, or holds a NUL.
-        CorpusError: its compressed data is damaged.
+        TaskDataError: it is not UTF-8, holds a NUL, or its compressed data is damaged.
     """
-    with path.open("rb") as stored:
-        content = (unpacked(stored, where=str(path)) or stored).read()
+    try:
+        with path.open("rb") as stored:
+            content = (unpacked(stored, where=str(path)) or stored).read()
+    except CorpusError as error:
+        raise TaskDataError(error.message, hint=error.hint) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -19,7 +19,7 @@ from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.qa.decoding import best_spans, no_answer_differences, probabilities, texts_of
 from bertpipe.tasks.qa.questions import Question
-from bertpipe.tasks.qa.reading import QuestionAnsweringDescription, misaligned_of, read_questions
+from bertpipe.tasks.qa.reading import QuestionAnsweringDescription, read_questions
 from bertpipe.tasks.qa.scoring import AnswerScorer, Forced, best_text, right_answers
 from bertpipe.tasks.qa.spans import span_targets
 from bertpipe.tasks.qa.windows import Windows, encode_questions
@@ -111,16 +111,6 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
                 hint="where a text may hold none, set impossible: true in the task's description and train "
                 "on such questions too",
             )
-
-    def notes(self, examples: Sequence[Question]) -> list[str]:
-        """Tell how many answers are not where the data says."""
-        misaligned = misaligned_of(examples)
-        if not misaligned:
-            return []
-        return [
-            f"{len(misaligned)} of {len(examples)} questions have an answer that is not at its answer_start, "
-            f"which was not learned: the first is {misaligned[0].place}"
-        ]
 
     def encode(self, examples: Sequence[Question], tokenizer: Tokenizer, *, max_seq_length: int) -> Windows:
         """Return one window a question, or several where the text is long."""

@@ -9,10 +9,10 @@ from pydantic import Field
 from bertpipe.configs import Settings
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics.squad import Normalization
-from bertpipe.tasks.formats.records import Record, field, read_records, split_file, text_field
+from bertpipe.tasks.formats import Record, field, optional_field, read_jsonl, split_file, text_field
 from bertpipe.tasks.formats.squad import read_squad
 from bertpipe.tasks.qa.questions import Question, answers_of, id_of, impossible_of
-from bertpipe.tasks.task import Description
+from bertpipe.tasks.task import Description, Examples
 
 
 class QuestionFields(Settings):
@@ -47,33 +47,42 @@ class QuestionAnsweringDescription(Description):
     )
 
 
-def read_questions(folder: Path, split: str, description: QuestionAnsweringDescription) -> list[Question]:
+def read_questions(folder: Path, split: str, description: QuestionAnsweringDescription) -> Examples[Question]:
     """Return the questions of one split, at least one.
 
     Raises:
         TaskDataError: there is no such file, or something in it is wrong.
     """
     fields = description.fields
-    ending = ".json" if fields is None else ".jsonl"
-    path = split_file(folder, split, {split: f"{split}{ending}", **description.files})
+    endings = [".json" if fields is None else ".jsonl"]
+    path = split_file(folder, split, description.files, endings=endings)
     found: Iterable[Question] = (
-        read_squad(path) if fields is None else (_question(record, fields) for record in read_records(path))
+        read_squad(path) if fields is None else (_question(record, fields) for record in read_jsonl(path))
     )
     questions = list(found)
     if not questions:
         raise TaskDataError(f"{path} holds no questions")
     _check_ids(questions)
-    if not description.skip_misaligned:
-        _check_alignment(questions)
-    return questions
+    misaligned = [one for one in questions if any(answer.start is None for answer in one.answers)]
+    if misaligned and not description.skip_misaligned:
+        raise _misaligned(misaligned, len(questions))
+    notes = (
+        [
+            f"{split}: {len(misaligned)} of {len(questions)} questions have an answer that is not at its "
+            f"answer_start, which is not learned: the first is {misaligned[0].place}"
+        ]
+        if misaligned
+        else []
+    )
+    return Examples(questions, notes)
 
 
 def _question(record: Record, fields: QuestionFields) -> Question:
     place = record.place
     name = id_of(field(record, fields.id), fields.id, place)
     question, context = text_field(record, fields.question), text_field(record, fields.context)
-    answers = answers_of(record.values.get(fields.answers), context, fields.answers, place)
-    said = record.values.get(fields.is_impossible)
+    answers = answers_of(optional_field(record, fields.answers), context, fields.answers, place)
+    said = optional_field(record, fields.is_impossible)
     impossible = impossible_of(said, answers, fields.is_impossible, place)
     return Question(name, question, context, answers, impossible, place)
 
@@ -90,20 +99,13 @@ def _check_ids(questions: Sequence[Question]) -> None:
         places[question.id] = question.place
 
 
-def _check_alignment(questions: Sequence[Question]) -> None:
-    """See that every answer stands in the text where the data says."""
-    misaligned = misaligned_of(questions)
-    if misaligned:
-        first = misaligned[0]
-        answer = next(answer for answer in first.answers if answer.start is None)
-        raise TaskDataError(
-            f"{first.place}: the answer {answer.text!r} is not at its answer_start; "
-            f"so it is with {len(misaligned)} of {len(questions)} questions",
-            hint="answer_start counts characters of the context from 0; "
-            "skip_misaligned: true in the task's description learns nothing from such answers",
-        )
-
-
-def misaligned_of(questions: Sequence[Question]) -> list[Question]:
-    """Return the questions with an answer that does not stand where the data says."""
-    return [question for question in questions if any(answer.start is None for answer in question.answers)]
+def _misaligned(questions: Sequence[Question], asked: int) -> TaskDataError:
+    """Return the error of answers that do not stand in the text where the data says."""
+    first = questions[0]
+    answer = next(answer for answer in first.answers if answer.start is None)
+    return TaskDataError(
+        f"{first.place}: the answer {answer.text!r} is not at its answer_start; "
+        f"so it is with {len(questions)} of {asked} questions",
+        hint="answer_start counts characters of the context from 0; "
+        "skip_misaligned: true in the task's description learns nothing from such answers",
+    )
