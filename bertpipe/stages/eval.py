@@ -158,6 +158,7 @@ def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any
         "train_examples": finetuned.get("train_examples"),
         "constant_prediction": judgement.constant_prediction,
         "baseline": dict(judgement.baseline),
+        **({"classes": judgement.classes} if judgement.classes else {}),
     }
 
 

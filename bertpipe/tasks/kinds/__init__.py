@@ -6,16 +6,19 @@ from pydantic import Field
 
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
+from bertpipe.tasks.kinds.tagging import Tagging
+from bertpipe.tasks.tagged import TaggingDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | RegressionDescription,
+    ClassificationDescription | RegressionDescription | TaggingDescription,
     Field(discriminator="kind"),
 ]
 
 KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
     "regression": Regression,
+    "tagging": Tagging,
 }
 
 __all__ = [
@@ -24,5 +27,7 @@ __all__ = [
     "ClassificationDescription",
     "Regression",
     "RegressionDescription",
+    "Tagging",
+    "TaggingDescription",
     "TaskDescription",
 ]
