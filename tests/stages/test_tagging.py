@@ -1,14 +1,18 @@
 """Tagging from a pre-trained model to scores, by the stages that know nothing of it."""
 
 import json
+import os
 import random
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import (
+    AutoModel,
     AutoModelForTokenClassification,
     AutoTokenizer,
     BertConfig,
@@ -18,7 +22,8 @@ from transformers import (
 from bertpipe.artifacts import open_artifact
 from bertpipe.checkpoints import open_model
 from bertpipe.configs import RuntimeConfig
-from bertpipe.errors import CheckpointError, TaskDataError
+from bertpipe.errors import CheckpointError, ConfigError, StoppedError, TaskDataError
+from bertpipe.progress import Silent
 from bertpipe.reports.sources import read_runs
 from bertpipe.stages import eval as eval_stage
 from bertpipe.stages import finetune
@@ -35,6 +40,18 @@ FINE, POOR, THINGS = (
     ("poor", "dull", "awful"),
     ("film", "book", "house", "river"),
 )
+
+
+class StopAt(Silent):
+    """Asks to stop after the update with a given number."""
+
+    def __init__(self, step: int) -> None:
+        self._left = step
+
+    def advance(self, amount: float, **figures: float | str) -> None:
+        self._left -= round(amount)
+        if amount and not self._left:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -178,3 +195,82 @@ def test_a_classifier_is_no_tagger(finetuned: Callable[[str], Path], score: Make
         CheckpointError, match="holds a BertForSequenceClassification, praise needs a BertForTok"
     ):
         score(finetuned("film-reviews"))
+
+
+@pytest.fixture(scope="module")
+def on_features(
+    data: Path, pretrained: Path, finetune_settings: Make, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return an output of ``finetune`` with a frozen encoder."""
+    out = tmp_path_factory.mktemp("features") / "model"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BERTPIPE_WORK", str(tmp_path_factory.mktemp("side")))
+        settings = finetune_settings(epochs=12, learning_rate=2e-2, features="last", features_hidden_size=12)
+        settings = settings.model_copy(update={"tasks": TASKS})
+        finetune.run(settings, model=pretrained, task_name=TASK, data=data, out=out)
+    return out
+
+
+def test_tags_are_learned_from_features(
+    on_features: Path, pretrained: Path, score: Make, tmp_path: Path
+) -> None:
+    """By the BiLSTM alone: every weight of the encoder is as it was, and the scores are those of eval."""
+    before, after = (load_file(folder / "model.safetensors") for folder in (pretrained, on_features))
+    frozen = [name for name in after if name.startswith("bert.")]
+    assert frozen and all(torch.equal(before[name], after[name]) for name in frozen)
+    assert {name.split(".")[0] for name in after} == {"bert", "features", "classifier"}
+    metrics = json.loads((on_features / "metrics.json").read_text())
+    assert metrics["dev"]["entity_f1"] > 0.6
+    assert score(on_features, split="dev").scores == metrics["dev"]
+
+
+def test_a_model_on_features_says_what_it_is(on_features: Path, score: Make) -> None:
+    """Hugging Face has no such class, so none is claimed; its BertModel opens the encoder all the same."""
+    config = json.loads((on_features / "config.json").read_text())
+    assert config["architectures"] == ["BertFeaturesForTokenClassification"]
+    assert config["bertpipe_features"] == {"layers": "last", "hidden_size": 12}
+    theirs, loading = AutoModel.from_pretrained(on_features, output_loading_info=True)
+    assert all(name.startswith("pooler.") for name in loading["missing_keys"])
+    assert all(name.startswith(("features.", "classifier.")) for name in loading["unexpected_keys"])
+    stored = load_file(on_features / "model.safetensors")
+    assert torch.equal(
+        theirs.state_dict()["embeddings.word_embeddings.weight"],
+        stored["bert.embeddings.word_embeddings.weight"],
+    )
+
+
+def test_features_go_with_answers_a_token_and_enough_layers(
+    made: Path, data: Path, pretrained: Path, finetune_settings: Make, tmp_path: Path
+) -> None:
+    """One answer for a sentence, or four layers of two, is told before the work."""
+
+    def tune(features: str, task: str, folder: Path) -> None:
+        settings = finetune_settings(features=features).model_copy(update={"tasks": TASKS})
+        finetune.run(settings, model=pretrained, task_name=task, data=folder, out=tmp_path / "out")
+
+    with pytest.raises(ConfigError, match=r"features = last, but the task has one answer for a whole"):
+        tune("last", "film-reviews", made / "tasks" / "film-reviews")
+    with pytest.raises(ConfigError, match="features = concat_last_four, but the model has 2 layers, not 4"):
+        tune("concat_last_four", TASK, data)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_stopped_run_on_features_goes_on_to_the_same_bytes(
+    data: Path, pretrained: Path, finetune_settings: Make, tmp_path: Path
+) -> None:
+    """Stopped after the second of five updates, with dropout."""
+    settings = finetune_settings(epochs=1, features="weighted_all", features_hidden_size=8, dropout=0.1)
+    settings = settings.model_copy(update={"tasks": TASKS})
+
+    def tune(name: str, progress: Silent | None = None) -> finetune.FinetuneSummary:
+        return finetune.run(
+            settings, model=pretrained, task_name=TASK, data=data, out=tmp_path / name, progress=progress
+        )
+
+    tune("unbroken")
+    with pytest.raises(StoppedError):
+        tune("out", StopAt(2))
+    assert tune("out").resumed_from_step == 2
+    one, two = ({p.name: p.read_bytes() for p in (tmp_path / n).iterdir()} for n in ("unbroken", "out"))
+    assert one == two
