@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bertpipe.model.features import LSTM_LAYERS
+
 Names = dict[str, tuple[str, ...]]
 
 _EMBEDDINGS: Names = {
@@ -62,7 +64,21 @@ _ANSWER: Names = {
     "head.dense.bias": ("qa_outputs.bias",),
 }
 
-# What stands on the encoder, by the name of the Hugging Face class.
+# A BiLSTM of two layers on an encoder's features; its names are torch's.
+_FEATURES: Names = {
+    name: (f"features.{name}",)
+    for name in [
+        "mix.weights",
+        *(
+            f"lstm.{part}_l{layer}{direction}"
+            for layer in range(LSTM_LAYERS)
+            for direction in ("", "_reverse")
+            for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ),
+    ]
+}
+
+# What stands on the encoder, by the name of the Hugging Face class; it has none for features.
 HEADS: dict[str, Names] = {
     "BertForPreTraining": _POOLER | _MASKED_TOKEN | _NEXT_SENTENCE,
     "BertForMaskedLM": _MASKED_TOKEN,
@@ -70,6 +86,8 @@ HEADS: dict[str, Names] = {
     "BertForMultipleChoice": _POOLER | _CLASSIFIER,
     "BertForTokenClassification": _CLASSIFIER,
     "BertForQuestionAnswering": _ANSWER,
+    "BertFeaturesForTokenClassification": _FEATURES | _CLASSIFIER,
+    "BertFeaturesForQuestionAnswering": _FEATURES | _ANSWER,
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertpipe.model.config import ModelShape
+from bertpipe.model.features import LSTM_LAYERS, FeatureShape
 
 # A multiplication and an addition.
 _MULTIPLY_ADD = 2
@@ -41,6 +42,25 @@ def training_flops(
         + int(lengths.sum()) * shape.hidden_size * token_outputs
     )
     return _PASSES * _MULTIPLY_ADD * multiplications
+
+
+def feature_training_flops(
+    shape: ModelShape, lengths: NDArray[np.int64], *, features: FeatureShape, token_outputs: int
+) -> int:
+    """Return the operations of one pass forward through a frozen encoder, and of both passes above it.
+
+    Args:
+        shape: of the encoder.
+        lengths: real tokens of each sequence, int64 ``[B]``.
+        features: what is read, and how.
+        token_outputs: scores for every token.
+    """
+    layers, hidden = features.chosen(shape).stop - 1, features.hidden_size
+    # Four gates in each of two directions, from the input and from the state.
+    first = 8 * hidden * (features.width(shape) + hidden)
+    further = (LSTM_LAYERS - 1) * 8 * hidden * 3 * hidden
+    learned = int(lengths.sum()) * (first + further + 2 * hidden * token_outputs)
+    return _MULTIPLY_ADD * (layers * _layer(shape, lengths) + _PASSES * learned)
 
 
 def _layer(shape: ModelShape, lengths: NDArray[np.int64]) -> int:

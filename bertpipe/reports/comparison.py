@@ -1,7 +1,6 @@
 """What pre-training gave: the same task from two starts, each with several seeds."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -35,7 +34,7 @@ class Scored(Facts):
     """
 
     task: str
-    kind: Literal["classification", "regression"]
+    kind: str
     split: str
     n: int
     primary: str

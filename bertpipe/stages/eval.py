@@ -165,6 +165,7 @@ def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any
         "train_examples": finetuned.get("train_examples"),
         "constant_prediction": judgement.constant_prediction,
         "baseline": dict(judgement.baseline),
+        **({"classes": judgement.classes} if judgement.classes else {}),
     }
 
 
@@ -183,7 +184,7 @@ def _max_seq_length(config: EvalConfig, finetuned: Mapping[str, Any], saved: Sav
 
 def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
     """Refuse a model that has no head, or one for another kind of task."""
-    needed = task.head.architecture
+    needed = task.head.as_saved(saved.extra).architecture
     if saved.architecture != needed:
         raise CheckpointError(
             f"{saved.folder} holds a {saved.architecture}, {task.name} needs a {needed}",
@@ -199,8 +200,9 @@ def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
 
 
 def _network(saved: SavedModel, task: Task[Any, Any, Any]) -> TaskModel:
-    network = task.head.build(saved.shape)
-    load_weights(network, saved, architecture=task.head.architecture)
+    head = task.head.as_saved(saved.extra)
+    network = head.build(saved.shape)
+    load_weights(network, saved, architecture=head.architecture)
     return network
 
 

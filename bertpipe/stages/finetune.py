@@ -20,6 +20,7 @@ from bertpipe.tasks import (
     Example,
     FinetuneConfig,
     Finetuning,
+    Head,
     Judgement,
     Task,
     TaskData,
@@ -111,13 +112,14 @@ def run(
     examples = choose(whole, config)
     task = kind.learn(task_name, description, examples)
     task.check(dev)
+    head = task.head.on(config.feature_shape)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
-    problem = _problem(config, task, saved, examples, dev)
+    problem = _problem(config, task, head, saved, examples, dev)
     with work_folder(
         "finetune", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:
@@ -135,7 +137,7 @@ def run(
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
             output.notes.extend([*work.notes, *notes])
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
-            _write(output.folder, task, problem, saved, outcome, judgement)
+            _write(output.folder, task, head, problem, saved, outcome, judgement)
     return FinetuneSummary(
         resumed_from_step=outcome.resumed_from_step,
         train_examples=len(examples),
@@ -169,6 +171,7 @@ def _judge(
 def _write(
     folder: Path,
     task: Task[Any, Any, Any],
+    head: Head,
     problem: Finetuning,
     saved: SavedModel,
     outcome: Outcome,
@@ -178,10 +181,10 @@ def _write(
         folder,
         problem.model,
         shape=problem.model.encoder.shape,
-        architecture=task.head.architecture,
+        architecture=head.architecture,
         tokenizer=saved.tokenizer(),
         labels=task.labels,
-        extra=task.facts,
+        extra=task.facts | head.facts,
     )
     write_curves(folder / "curves.tsv", outcome.rows)
     figures = {"dev": dict(judgement.report.scores), "last": outcome.rows[-1]}
@@ -209,6 +212,7 @@ def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
 def _problem(
     config: FinetuneConfig,
     task: Task[Any, Any, Any],
+    head: Head,
     saved: SavedModel,
     examples: Sequence[Example],
     dev: Sequence[Example],
@@ -220,11 +224,9 @@ def _problem(
             hint="use a smaller one",
         )
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = task.head.build(_with_dropout(saved.shape, config.dropout))
+    network = head.build(_with_dropout(saved.shape, config.dropout))
     if config.initialization == "pretrained":
-        load_weights(
-            network, saved, architecture=task.head.architecture, new=("head.",), optional=("pooler.",)
-        )
+        load_weights(network, saved, architecture=head.architecture, new=Head.NEW, optional=("pooler.",))
     tokenizer = saved.tokenizer()
 
     def encoded(items: Sequence[Example]) -> TaskData:

@@ -4,7 +4,7 @@ from bertpipe.tasks.answering import Answerer
 from bertpipe.tasks.catalog import describe, kind_of
 from bertpipe.tasks.config import FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
-from bertpipe.tasks.heads import TaskModel
+from bertpipe.tasks.heads import Head, TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
 
@@ -14,6 +14,7 @@ __all__ = [
     "Example",
     "FinetuneConfig",
     "Finetuning",
+    "Head",
     "Judgement",
     "Prediction",
     "Task",

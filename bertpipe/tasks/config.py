@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from bertpipe.model import FeatureShape, Layers
 from bertpipe.training import GuardConfig, OptimizerConfig, Plan, Precision, Schedule
 
 # A loss over few examples jumps by itself.
@@ -14,6 +15,12 @@ class FinetuneConfig(OptimizerConfig):
     """The section ``finetune``; the defaults lie in the paper's grid (appendix A.3)."""
 
     learning_rate: float = Field(5e-5, gt=0, description="Peak rate.")
+    features: Layers | None = Field(
+        None,
+        description="Train two layers of BiLSTM on these layers of the encoder, which does not learn itself; "
+        "for tasks with an answer a token; wants a learning_rate near 1e-3; unset: train the encoder.",
+    )
+    features_hidden_size: int = Field(768, ge=1, description="Width of each direction of that BiLSTM.")
     batch_size: int = Field(32, ge=1, description="Examples an update.")
     epochs: int = Field(3, ge=1, description="Passes over the training examples.")
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of the updates with a rising rate.")
@@ -29,6 +36,13 @@ class FinetuneConfig(OptimizerConfig):
     )
     precision: Precision = Field("fp32", description="Of the forward and backward pass.")
     seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
+
+    @property
+    def feature_shape(self) -> FeatureShape | None:
+        """Return what stands on a frozen encoder; none where the encoder is trained."""
+        if self.features is None:
+            return None
+        return FeatureShape(layers=self.features, hidden_size=self.features_hidden_size)
 
     def plan(self, *, steps_an_epoch: int) -> Plan:
         """Return how long and how to train."""

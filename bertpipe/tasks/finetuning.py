@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertpipe import randomness
-from bertpipe.model import TokenBatch
-from bertpipe.model.flops import training_flops
+from bertpipe.model import FeatureModel, TokenBatch
+from bertpipe.model.flops import feature_training_flops, training_flops
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.inputs import Inputs, Numbers
 from bertpipe.tasks.task import Task
@@ -80,6 +80,10 @@ class Finetuning:
     def flops_per_token(self) -> float:
         """Return the useful floating-point operations to train on a token, on the average."""
         lengths, outputs = self.training.inputs.lengths, self.task.head.outputs
+        if isinstance(self.model, FeatureModel):
+            frozen, features = self.model.encoder.shape, self.model.features
+            operations = feature_training_flops(frozen, lengths, features=features, token_outputs=outputs)
+            return operations / int(lengths.sum())
         operations = (
             training_flops(self.model.encoder.shape, lengths, token_outputs=outputs)
             if self.model.per_token

@@ -63,6 +63,7 @@ class Judgement:
         baseline: what a constant answer would score, by name.
         constant_prediction: true where the model answers the same for everything.
         pairs: the right and the predicted label of everything that was labelled, for a confusion table.
+        classes: scores of each class by name, where classes are no labels, such as types of entities.
     """
 
     report: ScoreReport
@@ -70,6 +71,7 @@ class Judgement:
     baseline: Mapping[str, float]
     constant_prediction: bool
     pairs: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
 
 
 D = TypeVar("D", bound=Description)

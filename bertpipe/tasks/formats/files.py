@@ -6,6 +6,9 @@ from pathlib import Path
 from bertpipe.compression import unpacked
 from bertpipe.errors import CorpusError, TaskDataError
 
+# A line with its number, from 1.
+Line = tuple[int, str]
+
 _PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
 
@@ -78,10 +81,23 @@ def read_text(path: Path) -> str:
     return text
 
 
-def lines_of(text: str) -> Iterator[tuple[int, str]]:
+def lines_of(text: str) -> Iterator[Line]:
     """Yield each line with its number, without its end, LF or CRLF.
 
     Other characters that ``str.splitlines`` takes for line ends may stand in a text.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         yield number, line.removesuffix("\r")
+
+
+def blocks_of(text: str) -> Iterator[list[Line]]:
+    """Yield the lines that stand together: blank ones, of spaces and tabs at most, stand between."""
+    block: list[Line] = []
+    for number, line in lines_of(text):
+        if line.strip(" \t"):
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block

@@ -7,11 +7,13 @@ from pydantic import Field
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
 from bertpipe.tasks.kinds.question_answering import QuestionAnswering
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
+from bertpipe.tasks.kinds.tagging import Tagging
 from bertpipe.tasks.qa.reading import QuestionAnsweringDescription
+from bertpipe.tasks.tagged import TaggingDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | QuestionAnsweringDescription | RegressionDescription,
+    ClassificationDescription | QuestionAnsweringDescription | RegressionDescription | TaggingDescription,
     Field(discriminator="kind"),
 ]
 
@@ -19,6 +21,7 @@ KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
     "question_answering": QuestionAnswering,
     "regression": Regression,
+    "tagging": Tagging,
 }
 
 __all__ = [
@@ -29,5 +32,7 @@ __all__ = [
     "QuestionAnsweringDescription",
     "Regression",
     "RegressionDescription",
+    "Tagging",
+    "TaggingDescription",
     "TaskDescription",
 ]
