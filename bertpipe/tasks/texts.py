@@ -1,13 +1,13 @@
 """Examples of one text or two with something to predict: what several kinds of tasks share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from bertpipe.tasks.formats import read_split, text_field
+from bertpipe.tasks.formats import Record, read_split, text_field
 from bertpipe.tasks.inputs import Inputs, encode_texts
 from bertpipe.tasks.task import Description
 from bertpipe.vocab import Tokenizer
@@ -39,8 +39,20 @@ class TextExample:
     place: str
 
 
-def read_texts(folder: Path, split: str, description: TextsDescription) -> list[TextExample]:
+def read_texts(
+    folder: Path,
+    split: str,
+    description: TextsDescription,
+    *,
+    target: Callable[[Record], Any] | None = None,
+) -> list[TextExample]:
     """Return the examples of one split.
+
+    Args:
+        folder: of the task.
+        split: such as ``dev``.
+        description: where its data stands.
+        target: finds what is right; unset: the field that the description names.
 
     Raises:
         TaskDataError: there is no such file, it holds nothing, or a line is wrong.
@@ -49,7 +61,7 @@ def read_texts(folder: Path, split: str, description: TextsDescription) -> list[
         TextExample(
             id=str(record.values.get("id", number)),
             texts=tuple(text_field(record, name) for name in description.texts),
-            target=record.values.get(description.target),
+            target=target(record) if target else record.values.get(description.target),
             place=record.place,
         )
         for number, record in enumerate(read_split(folder, split, description.files))

@@ -5,16 +5,20 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
+from bertpipe.tasks.kinds.multi_label import MultiLabel, MultiLabelDescription
+from bertpipe.tasks.kinds.multiple_choice import MultipleChoice, MultipleChoiceDescription
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | RegressionDescription,
+    ClassificationDescription | MultiLabelDescription | MultipleChoiceDescription | RegressionDescription,
     Field(discriminator="kind"),
 ]
 
 KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
+    "multi_label": MultiLabel,
+    "multiple_choice": MultipleChoice,
     "regression": Regression,
 }
 
@@ -22,6 +26,10 @@ __all__ = [
     "KINDS",
     "Classification",
     "ClassificationDescription",
+    "MultiLabel",
+    "MultiLabelDescription",
+    "MultipleChoice",
+    "MultipleChoiceDescription",
     "Regression",
     "RegressionDescription",
     "TaskDescription",

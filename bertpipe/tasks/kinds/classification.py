@@ -17,7 +17,7 @@ from bertpipe.metrics import ScoreReport, classification
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.task import Judgement, Prediction, Task
+from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
 from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
@@ -204,10 +204,7 @@ def named(label: Any, names: Mapping[str, str], *, field: str, place: str) -> st
         TaskDataError: there is none, or it is no label.
     """
     if label is None or (isinstance(label, str) and not label):
-        raise TaskDataError(
-            f"{place}: no label in the field {field!r}",
-            hint="this split cannot be trained on or scored without labels",
-        )
+        raise unlabelled(place, field)
     # One line of a table holds a label (confusion.tsv).
     if isinstance(label, str | int) and not set(str(label)) & set("\t\r\n"):
         return names.get(str(label), str(label))

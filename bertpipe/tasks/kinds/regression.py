@@ -16,7 +16,7 @@ from bertpipe.metrics import ScoreReport, regression
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.task import Judgement, Prediction, Task
+from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
 from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
@@ -126,6 +126,8 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
 
 def _number(example: TextExample, description: RegressionDescription) -> float:
     value = example.target
+    if value is None:
+        raise unlabelled(example.place, description.target)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         raise TaskDataError(
             f"{example.place}: {description.target!r} must be a finite number, found {value!r}"
