@@ -52,11 +52,15 @@ def open_answerer(
 
 
 def finetuned_with(model: Path) -> Mapping[str, Any]:
-    """Return the settings of the fine-tuning; empty for a model that is not of our making."""
+    """Return task and settings of the fine-tuning; empty for a model that is not of our making."""
     if not (model / MANIFEST).is_file():
         return {}
     manifest = read_manifest(model, stage="finetune")
-    return {**manifest.settings["finetune"], "train_examples": manifest.counts["train_examples"]}
+    return {
+        **manifest.settings["finetune"],
+        "task": manifest.settings["task"]["name"],
+        "train_examples": manifest.counts["train_examples"],
+    }
 
 
 def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:

@@ -53,6 +53,10 @@ class Description(Settings):
         "format's ending.",
     )
 
+    def of_split(self, split: str) -> Self:
+        """Return what of the description is about one split."""
+        return self
+
 
 @dataclass(frozen=True)
 class Judgement:
