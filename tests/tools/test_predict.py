@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from bertpipe.artifacts import open_artifact
+from bertpipe.cli import main
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import ArtifactError, CheckpointError, TaskDataError
 from bertpipe.stages import eval as eval_stage
@@ -193,3 +195,24 @@ def test_an_output_of_another_command_stays(
     (tmp_path / "out" / "thesis.txt").touch()
     with pytest.raises(ArtifactError, match="is not an output of bertpipe"):
         answer(save_model(CLASSIFIER), write_data(*records()), NAMED)
+
+
+def test_the_split_is_an_option(
+    save_model: Make, write_data: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``--split`` is short for the setting, whose default is test; the summary says what was written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    (tmp_path / "params.yaml").write_text("tasks: {mine: {kind: classification, submission: RTE.tsv}}")
+    save_model(CLASSIFIER)
+    write_data(*records()[:2])
+    write_data(*records(), split="dev")
+    shared = ("predict", "--model", "model", "--task", "mine", "--data", "data", "--out", "out", "--json")
+    for options, examples, files in (([], 2, ["RTE.tsv"]), (["--split", "dev"], 6, [])):
+        result = CliRunner().invoke(main, [*shared, *options], catch_exceptions=False)
+        assert result.exit_code == 0, result.stderr
+        assert json.loads(result.stdout) == {
+            "examples": examples,
+            "finetuned_for": None,
+            "files": ["predictions.jsonl", *files],
+        }
