@@ -18,6 +18,7 @@ from bertpipe.tasks import (
     describe,
     finetuned_with,
     kind_of,
+    notes_of,
     open_answerer,
     restore_task,
     write_predictions,
@@ -27,6 +28,7 @@ from bertpipe.training import prepare_device
 CODE = (
     "artifacts",
     "checkpoints",
+    "compression.py",
     "configs.py",
     "errors.py",
     "extras.py",
@@ -95,6 +97,8 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
+    for note in notes_of(examples):
+        progress.note(note)
     task = restore_task(saved, task_name, description)
     task.check(examples)  # an unknown or missing label is told before the model has worked
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
@@ -108,6 +112,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
+        output.notes.extend(notes_of(examples))
         write_predictions(output.folder / "predictions.jsonl", examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)

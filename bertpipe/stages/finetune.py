@@ -26,12 +26,14 @@ from bertpipe.tasks import (
     TaskDescription,
     describe,
     kind_of,
+    notes_of,
 )
 from bertpipe.training import Outcome, prepare_device, run_training, write_curves
 
 CODE = (
     "artifacts",
     "checkpoints",
+    "compression.py",
     "configs.py",
     "errors.py",
     "extras.py",
@@ -101,8 +103,12 @@ def run(
     description = describe(task_name, settings.tasks)
     kind = kind_of(description)
     saved = open_model(model)
-    examples = choose(kind.read(data, "train", description), config)
+    whole = kind.read(data, "train", description)
     dev = kind.read(data, "dev", description)
+    notes = [*notes_of(whole), *notes_of(dev)]
+    for note in notes:
+        progress.note(note)
+    examples = choose(whole, config)
     task = kind.learn(task_name, description, examples)
     task.check(dev)
     recorded = {
@@ -127,7 +133,7 @@ def run(
         )
         task, judgement = _judge(config, problem, saved, dev, device)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
-            output.notes.extend(work.notes)
+            output.notes.extend([*work.notes, *notes])
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
             _write(output.folder, task, problem, saved, outcome, judgement)
     return FinetuneSummary(

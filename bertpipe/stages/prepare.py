@@ -33,6 +33,7 @@ from bertpipe.vocab import Tokenizer
 
 CODE = (
     "artifacts",
+    "compression.py",
     "configs.py",
     "corpus",
     "errors.py",

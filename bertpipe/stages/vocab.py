@@ -36,6 +36,7 @@ from bertpipe.vocab.counting import CountedText, SamplingConfig, TextCounter
 
 CODE = (
     "artifacts",
+    "compression.py",
     "configs.py",
     "corpus",
     "errors.py",

@@ -7,7 +7,7 @@ from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
-from bertpipe.tasks.task import Example, Judgement, Prediction, Task
+from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "finetuned_with",
     "kind_of",
+    "notes_of",
     "open_answerer",
     "restore_task",
     "write_predictions",

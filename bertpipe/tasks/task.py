@@ -4,7 +4,7 @@ Read examples, encode them, give the head and the loss, turn outputs into predic
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -80,6 +80,24 @@ class Judgement:
 D = TypeVar("D", bound=Description)
 E = TypeVar("E", bound=Example)
 I = TypeVar("I", bound=Inputs)  # noqa: E741  # what E is encoded as
+T = TypeVar("T")
+
+
+class Examples(list[T]):
+    """What was read of one split.
+
+    Attributes:
+        notes: what a user must know of it, such as how much was left out.
+    """
+
+    def __init__(self, items: Iterable[T] = (), notes: Sequence[str] = ()) -> None:
+        super().__init__(items)
+        self.notes = tuple(notes)
+
+
+def notes_of(examples: Sequence[Any]) -> tuple[str, ...]:
+    """Return what a user must know of how some examples were read."""
+    return examples.notes if isinstance(examples, Examples) else ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +119,7 @@ class Task(ABC, Generic[D, E, I]):
     @classmethod
     @abstractmethod
     def read(cls, folder: Path, split: str, description: D) -> list[E]:
-        """Return the examples of one split, at least one.
+        """Return the examples of one split, at least one; ``Examples`` where there is something to tell.
 
         Raises:
             TaskDataError: there is no such file, it holds nothing, or something in it is wrong.

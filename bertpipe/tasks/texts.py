@@ -3,23 +3,28 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
-from bertpipe.tasks.formats import Record, read_split, text_field
+from bertpipe.errors import TaskDataError
+from bertpipe.tasks.formats import Record, optional_field, text_field
 from bertpipe.tasks.inputs import Inputs, encode_texts
-from bertpipe.tasks.task import Description
+from bertpipe.tasks.records import RecordsDescription, id_of, read_split
+from bertpipe.tasks.task import Examples
 from bertpipe.vocab import Tokenizer
 
 
-class TextsDescription(Description):
+class TextsDescription(RecordsDescription):
     """Where one text or two and a target stand in a record."""
 
     texts: tuple[str, ...] = Field(
         ("text",), min_length=1, max_length=2, strict=False, description="Fields of one or two texts."
     )
     target: str = Field("label", description="Field of what is to be predicted.")
+    empty_texts: Literal["refuse", "skip", "keep"] = Field(
+        "refuse", description="What to do with examples of which a text is empty."
+    )
 
 
 @dataclass(frozen=True)
@@ -44,28 +49,53 @@ def read_texts(
     split: str,
     description: TextsDescription,
     *,
+    of_cell: Callable[[str], Any] = str,
     target: Callable[[Record], Any] | None = None,
-) -> list[TextExample]:
-    """Return the examples of one split.
+) -> Examples[TextExample]:
+    """Return the examples of one split, at least one.
 
     Args:
         folder: of the task.
         split: such as ``dev``.
-        description: where its data stands.
-        target: finds what is right; unset: the field that the description names.
+        description: of the data.
+        of_cell: what a target means in a table, where all is text.
+        target: finds the target elsewhere than in the field that the description names.
 
     Raises:
         TaskDataError: there is no such file, it holds nothing, or a line is wrong.
     """
-    return [
+    records = read_split(folder, split, description)
+    found = [
         TextExample(
-            id=str(record.values.get("id", number)),
-            texts=tuple(text_field(record, name) for name in description.texts),
-            target=target(record) if target else record.values.get(description.target),
+            id=id_of(record, number, description),
+            texts=_texts(record, description),
+            target=target(record) if target else _target(record, description.target, of_cell),
             place=record.place,
         )
-        for number, record in enumerate(read_split(folder, split, description.files))
+        for number, record in enumerate(records)
     ]
+    if description.empty_texts != "skip":
+        return Examples(found, records.notes)
+    return _without_empty(found, split, records.notes)
+
+
+def _texts(record: Record, description: TextsDescription) -> tuple[str, ...]:
+    may_be_empty = description.empty_texts != "refuse"
+    return tuple(text_field(record, name, may_be_empty=may_be_empty) for name in description.texts)
+
+
+def _target(record: Record, name: str, of_cell: Callable[[str], Any]) -> Any:
+    value = optional_field(record, name)
+    return of_cell(value) if record.is_text and value is not None else value
+
+
+def _without_empty(found: list[TextExample], split: str, notes: Sequence[str]) -> Examples[TextExample]:
+    kept = [example for example in found if all(map(str.strip, example.texts))]
+    left_out = len(found) - len(kept)
+    if not kept:
+        raise TaskDataError(f"{found[0].place}: all {left_out} examples of the file have an empty text")
+    told = [f"{split}: {left_out} examples with an empty text left out"] if left_out else []
+    return Examples(kept, [*notes, *told])
 
 
 def encode_examples(examples: Sequence[TextExample], tokenizer: Tokenizer, *, max_seq_length: int) -> Inputs:

@@ -15,6 +15,7 @@ from bertpipe.tasks import (
     describe,
     finetuned_with,
     kind_of,
+    notes_of,
     open_answerer,
     restore_task,
     write_predictions,
@@ -78,6 +79,8 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
+    for note in notes_of(examples):
+        progress.note(note)
     task = restore_task(saved, task_name, description.of_split(config.split))
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
@@ -90,6 +93,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
+        output.notes.extend(notes_of(examples))
         write_predictions(output.folder / PREDICTIONS, examples, predictions)
         for name, content in official.items():
             (output.folder / name).write_text(content, encoding="utf-8", newline="\n")

@@ -61,7 +61,10 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     """A folder, a split, and a split with nothing in it are three different things."""
     with pytest.raises(TaskDataError, match="nowhere does not exist"):
         read_texts(tmp_path / "nowhere", "dev", ONE)
-    with pytest.raises(TaskDataError, match=r"test\.jsonl does not exist"):
+    with pytest.raises(
+        TaskDataError,
+        match=r"has no test\.jsonl \(or \.json, .*'test', only dev\.jsonl",
+    ):
         read_texts(write(tmp_path, b"\n"), "test", ONE)
     with pytest.raises(TaskDataError, match=r"dev\.jsonl holds no examples"):
         read_texts(tmp_path, "dev", ONE)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bertpipe import compression
 from bertpipe.corpus.cleaning.ngrams import Hashes, ngrams_of, words_of
-from bertpipe.corpus.files import compression
 from bertpipe.corpus.files.found import CorpusFile, find_files, opened
 from bertpipe.errors import CorpusError
 

@@ -4,8 +4,8 @@ import io
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
+from bertpipe import compression
 from bertpipe.corpus.documents import CorpusConfig
-from bertpipe.corpus.files import compression
 from bertpipe.corpus.files.found import CorpusFile, opened
 from bertpipe.corpus.reading import columns, dumps, tables
 from bertpipe.corpus.reading.cuts import blocks, slices

@@ -14,7 +14,7 @@ from torch.nn import functional
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, multi_label
 from bertpipe.model import TokenBatch
-from bertpipe.tasks.formats import Record, field
+from bertpipe.tasks.formats import Record, field, optional_field
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.kinds.classification import named_shares
@@ -65,7 +65,7 @@ class MultiLabel(Task[MultiLabelDescription, TextExample, Inputs]):
 
         def target(record: Record) -> Any:
             if description.columns is None:
-                return _listed(record.values.get(description.target), description.separator)
+                return _listed(optional_field(record, description.target), description.separator)
             return _marked(record, description.columns)
 
         return read_texts(folder, split, description, target=target)

@@ -15,18 +15,20 @@ from torch.nn import functional
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, classification
 from bertpipe.model import TokenBatch
-from bertpipe.tasks.formats import Record, field, read_split, text_field
+from bertpipe.tasks.formats import Record, optional_field, text_field
+from bertpipe.tasks.formats.records import shown
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs, encode_texts
 from bertpipe.tasks.kinds.classification import softmax
-from bertpipe.tasks.task import Description, Judgement, Prediction, Task, unlabelled
+from bertpipe.tasks.records import RecordsDescription, id_of, read_split
+from bertpipe.tasks.task import Examples, Judgement, Prediction, Task, unlabelled
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
 _ENDING = re.compile(r"ending(\d+)")
 
 
-class MultipleChoiceDescription(Description):
+class MultipleChoiceDescription(RecordsDescription):
     """Endings to choose from."""
 
     kind: Literal["multiple_choice"]
@@ -81,7 +83,7 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
     @classmethod
     def read(cls, folder: Path, split: str, description: MultipleChoiceDescription) -> list[ChoiceExample]:
         """Return the examples of one split, all with as many endings."""
-        records = read_split(folder, split, description.files)
+        records = read_split(folder, split, description)
         examples = [_example(record, number, description) for number, record in enumerate(records)]
         first = examples[0]
         for example in examples:
@@ -91,7 +93,7 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
                     f"at {first.place}",
                     hint="all examples of a task have the same number of endings",
                 )
-        return examples
+        return Examples(examples, records.notes)
 
     @classmethod
     def learn(
@@ -189,12 +191,12 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
 
 
 def _example(record: Record, number: int, description: MultipleChoiceDescription) -> ChoiceExample:
-    beginning = _text(record, description.beginning) if description.beginning else ""
+    beginning = text_field(record, description.beginning, may_be_empty=True) if description.beginning else ""
     return ChoiceExample(
-        id=str(record.values.get("id", number)),
+        id=id_of(record, number, description),
         context=_context(record, description),
         endings=tuple(f"{beginning} {ending}".strip() for ending in _endings(record, description)),
-        target=_number(record.values.get(description.target)),
+        target=_number(optional_field(record, description.target)),
         place=record.place,
     )
 
@@ -205,7 +207,7 @@ def _context(record: Record, description: MultipleChoiceDescription) -> str:
     Raises:
         TaskDataError: a field is missing, or all are empty.
     """
-    texts = [_text(record, name) for name in description.context]
+    texts = [text_field(record, name, may_be_empty=True) for name in description.context]
     context = " ".join(text for text in texts if text.strip() and text != description.filler)
     if not context:
         raise TaskDataError(
@@ -214,26 +216,16 @@ def _context(record: Record, description: MultipleChoiceDescription) -> str:
     return context
 
 
-def _text(record: Record, name: str) -> str:
-    """Return a text that may be empty."""
-    text = field(record, name)
-    if not isinstance(text, str):
-        raise TaskDataError(f"{record.place}: {name!r} must be a text, found {text!r}")
-    return text
-
-
 def _endings(record: Record, description: MultipleChoiceDescription) -> list[str]:
     names = description.endings or _found(record.values)
-    if len(names) == 1 and isinstance(record.values.get(names[0]), list):
-        return [
-            text_field(Record({names[0]: text}, record.place), names[0]) for text in record.values[names[0]]
-        ]
     if not names:
         raise TaskDataError(
-            f"{record.place}: no fields ending0, ending1 and on, only "
-            f"{', '.join(map(repr, record.values)) or 'nothing'}",
+            f"{record.place}: no fields ending0, ending1 and on, only {shown(record.values)}",
             hint="name the fields of the endings under tasks.<name>.endings in params.yaml",
         )
+    listed = optional_field(record, names[0])
+    if len(names) == 1 and isinstance(listed, list):
+        return [text_field(Record({names[0]: text}, record.place), names[0]) for text in listed]
     return [text_field(record, name) for name in names]
 
 
