@@ -25,15 +25,16 @@ LABELS = MultiLabelDescription(kind="multi_label")
 
 
 def records(seed: str) -> list[dict[str, Any]]:
-    """Return sentences: a verdict decides which ending is right, the things named are the labels."""
+    """Return texts with one verdict, both, or none: these are the labels; the right ending has praise."""
     draws = random.Random(seed)
     made = []
-    for _ in range(40):
-        things, place = draws.sample(THINGS, draws.randint(1, 2)), draws.randrange(2)
-        endings = [f"the {draws.choice(THINGS)} was {VERDICTS[number]}." for number in (place, 1 - place)]
-        text = f"the {' and the '.join(things)}"
-        made.append({"text": text, "labels": sorted(things), "label": place})
-        made[-1] |= {f"ending{number}": ending for number, ending in enumerate(endings)}
+    for number in range(40):
+        labels = [verdict for bit, verdict in enumerate(VERDICTS) if number >> bit & 1]
+        text = " and ".join(f"the {draws.choice(THINGS)} was {word}" for word in labels or ["here"])
+        place = draws.randrange(2)
+        endings = [f"the {draws.choice(THINGS)} was {VERDICTS[which]}." for which in (place, 1 - place)]
+        made.append({"text": text, "labels": labels, "label": place})
+        made[-1] |= {f"ending{which}": ending for which, ending in enumerate(endings)}
     return made
 
 
@@ -67,7 +68,7 @@ def predictions(model: Path) -> list[dict[str, Any]]:
 @pytest.mark.slow
 def test_the_right_ending_is_learned(learn: Make) -> None:
     """It is the one with praise; BertForMultipleChoice gives each ending the same probability."""
-    model, summary = learn(CHOICE, epochs=10, rate=1e-2)
+    model, summary = learn(CHOICE, epochs=10, rate=5e-3)
     assert summary.scores["accuracy"] > 0.9
     theirs, loading = BertForMultipleChoice.from_pretrained(model, output_loading_info=True)
     assert not any(loading.values())
@@ -81,12 +82,12 @@ def test_the_right_ending_is_learned(learn: Make) -> None:
 
 @pytest.mark.slow
 def test_any_number_of_labels_is_learned(learn: Make) -> None:
-    """They are the things that the text names; BertForSequenceClassification gives the same probabilities."""
-    model, summary = learn(LABELS, epochs=30, rate=2e-3)
-    assert summary.scores["micro_f1"] > 0.8 and summary.scores["subset_accuracy"] > 0.5
+    """They are the verdicts in the text; BertForSequenceClassification gives the same probabilities."""
+    model, summary = learn(LABELS, epochs=15, rate=1e-2)
+    assert summary.scores["micro_f1"] > 0.7  # the best constant answer has 0.67
     theirs = BertForSequenceClassification.from_pretrained(model).eval()
     assert theirs.config.problem_type == "multi_label_classification"
-    assert [theirs.config.id2label[number] for number in range(4)] == sorted(THINGS)
+    assert [theirs.config.id2label[number] for number in range(2)] == sorted(VERDICTS)
     for record, found in zip(records("dev")[:3], predictions(model), strict=False):
         with torch.no_grad():
             logits = theirs(

@@ -161,3 +161,19 @@ def test_labels_stand_in_one_place_only() -> None:
     """Columns and a target contradict each other."""
     with pytest.raises(ValueError, match="in columns, or in target, but not in both"):
         MultiLabelDescription(kind="multi_label", columns=("a",), separator=",")
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [
+        ('text,labels\none,"b;a"\ntwo,\nthree,c\n', {"separator": ";"}),
+        ("text,a,b,c\none,1,1,0\ntwo,0,0,0\nthree,0,0,1\n", {"columns": ("a", "b", "c")}),
+    ],
+)
+def test_labels_in_a_table(table: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    """Where all is text: an empty cell has no label, and is not unlabelled."""
+    (tmp_path / "dev.csv").write_text(table)
+    description = MultiLabelDescription(kind="multi_label", **changes)
+    examples = MultiLabel.read(tmp_path, "dev", description)
+    assert MultiLabel.learn("topics", description, examples).labels == ("a", "b", "c")
+    assert [sorted(example.target) for example in examples] == [["a", "b"], [], ["c"]]

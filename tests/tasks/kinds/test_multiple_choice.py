@@ -12,6 +12,7 @@ from transformers import AutoTokenizer, BertConfig, BertForMultipleChoice
 
 from bertpipe.checkpoints import load_weights, open_model
 from bertpipe.errors import TaskDataError
+from bertpipe.tasks import describe
 from bertpipe.tasks.kinds import MultipleChoice, MultipleChoiceDescription
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
@@ -193,3 +194,60 @@ def test_one_ending_is_no_choice(tmp_path: Path) -> None:
     examples = MultipleChoice.read(write(tmp_path, [record("a", "b", "c", label=0)]), "dev", PLAIN)
     with pytest.raises(TaskDataError, match="the examples of ends have one ending each"):
         MultipleChoice.learn("ends", PLAIN, examples)
+
+
+def read(name: str, folder: Path, split: str) -> list[Any]:
+    """Read a task of the catalog."""
+    description = describe(name, {})
+    assert isinstance(description, MultipleChoiceDescription)
+    examples = MultipleChoice.read(folder, split, description)
+    task(description).check(examples)
+    return examples
+
+
+SWAG_COLUMNS = (
+    ",video-id,fold-ind,startphrase,sent1,sent2,gold-source,ending0,ending1,ending2,ending3,label\r\n"
+)
+
+
+def test_swag_is_known(tmp_path: Path) -> None:
+    """Its dev file is val.csv, with CSV's quotes; its test file has no labels."""
+    row = '7,clip,16,A man waves. He,A man waves.,He,gold,"says ""hi"", loudly.",sits.,runs.,eats.'
+    (tmp_path / "val.csv").write_text(f"{SWAG_COLUMNS}{row},0\r\n", newline="")
+    (example,) = read("swag", tmp_path, "dev")
+    assert (example.context, example.target) == ("A man waves.", 0)
+    assert example.endings == ('He says "hi", loudly.', "He sits.", "He runs.", "He eats.")
+    (tmp_path / "test.csv").write_text(SWAG_COLUMNS.replace(",label", "") + row)
+    with pytest.raises(TaskDataError, match=r"test\.csv:2: no label in the field 'label'"):
+        read("swag", tmp_path, "test")
+
+
+def test_codah_is_known(tmp_path: Path) -> None:
+    """No header, a quote is an ordinary character, the answer stands last; a category may be empty."""
+    (tmp_path / "train.tsv").write_text('\tSam said "hm. He\tsat.\tran.\t"ate".\tleft.\t3\n')
+    (example,) = read("codah", tmp_path, "train")
+    assert (example.context, example.target) == ('Sam said "hm. He', 3)
+    assert example.endings == ("sat.", "ran.", '"ate".', "left.")
+
+
+def test_the_real_codah_is_read_whole(real_data: Path) -> None:
+    """Fold 0 of the official cross-validation: as many examples as its folder says."""
+    folder = real_data / "codah" / "fold_0"
+    sizes = [len(read("codah", folder, split)) for split in ("train", "dev", "test")]
+    assert sizes == [1665, 556, 555]
+
+
+def test_real_files_in_the_layout_of_swag_are_read_whole(real_data: Path) -> None:
+    """Filler in sent1 or not, a column more or not: one description; no filler gets into a text."""
+    for name, sizes in (("goal-inference", (5000, 837)), ("next-event-prediction", (5000, 655))):
+        description = MultipleChoiceDescription(
+            kind="multiple_choice",
+            context=("sent1", "sent2"),
+            filler="xxx",
+            files={split: f"{name}-{split}.csv" for split in ("val", "test")},
+        )
+        for split, size in zip(("val", "test"), sizes, strict=True):
+            examples = MultipleChoice.read(real_data / "swag-format-tr", split, description)
+            task(description).check(examples)
+            assert len(examples) == size and all(len(example.endings) == 4 for example in examples)
+            assert not any("xxx" in example.context.split() for example in examples)
