@@ -25,7 +25,7 @@ _YAML_ERRORS = (YAMLError, ValueError)
 
 _SHOWN_CHARACTERS = 60
 
-# Every section that a stage or dvc.yaml reads. A stage checks its own sections only, so that it
+# Every section that a command or dvc.yaml reads. A command checks its own sections only, so that it
 # does not depend on the code of the others; a section that nobody knows is an error everywhere.
 SECTIONS = (
     "corpus",
@@ -35,6 +35,7 @@ SECTIONS = (
     "inputs",
     "masking",
     "model",
+    "predict",
     "prepare",
     "pretrain",
     "runtime",

@@ -22,8 +22,8 @@ S = TypeVar("S", bound="Settings")
 
 FOLDER = click.Path(path_type=Path)
 
-# Options that are short for --set runtime.NAME.
-_RUNTIME = ("workers", "executor", "scheduler")
+# Options that are short for --set SECTION.NAME.
+_SHORT = {"workers": "runtime", "executor": "runtime", "scheduler": "runtime", "split": "predict"}
 
 
 @dataclass
@@ -87,10 +87,10 @@ def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             from bertpipe.configs import Params
 
             started = time.monotonic()
-            for setting in _RUNTIME:
+            for setting, section in _SHORT.items():
                 value = rest.pop(setting, None)
                 if value is not None:
-                    overrides = (*overrides, f"runtime.{setting}={value}")
+                    overrides = (*overrides, f"{section}.{setting}={value}")
             loaded = Params.load(params, overrides)
             with keeping_journal(name, out) as journal, open_display(journal, quiet=quiet) as shown:
                 call = StageCall(name, out, loaded, shown, journal, as_json, started)

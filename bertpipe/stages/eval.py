@@ -1,6 +1,5 @@
 """eval: a fine-tuned model and labelled data to predictions and scores."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,31 +7,23 @@ from typing import Any
 
 from pydantic import Field
 
-from bertpipe.artifacts import (
-    MANIFEST,
-    check_replaceable,
-    input_hash,
-    read_manifest,
-    write_json,
-    written_whole,
-)
-from bertpipe.checkpoints import SavedModel, load_weights, open_model
+from bertpipe.artifacts import check_replaceable, input_hash, write_json, written_whole
+from bertpipe.checkpoints import open_model
 from bertpipe.configs import RuntimeConfig, Settings
-from bertpipe.errors import CheckpointError
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
-    Answerer,
-    Example,
+    AnswerConfig,
     Judgement,
-    Prediction,
-    Task,
     TaskDescription,
-    TaskModel,
     describe,
+    finetuned_with,
     kind_of,
     notes_of,
+    open_answerer,
+    restore_task,
+    write_answers,
 )
-from bertpipe.training import Precision, prepare_device
+from bertpipe.training import prepare_device
 
 CODE = (
     "artifacts",
@@ -52,15 +43,10 @@ CODE = (
 )
 
 
-class EvalConfig(Settings):
+class EvalConfig(AnswerConfig):
     """The section ``eval``."""
 
     split: str = Field("dev", min_length=1, description="The part of the data to score.")
-    batch_size: int = Field(64, ge=1, description="Sequences a forward pass.")
-    max_seq_length: int | None = Field(
-        None, ge=8, description="Longest example in tokens; unset: as in fine-tuning."
-    )
-    precision: Precision = Field("fp32", description="Of the forward pass.")
 
 
 class EvalSettings(Settings):
@@ -110,23 +96,12 @@ def run(
     config = settings.eval
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
-    kind = kind_of(description)
-    examples = kind.read(data, config.split, description)
+    examples = kind_of(description).read(data, config.split, description)
     for note in notes_of(examples):
         progress.note(note)
-    task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
-    _check_head(saved, task)
+    task = restore_task(saved, task_name, description.of_split(config.split))
     task.check(examples)  # an unknown or missing label is told before the model has worked
-    finetuned = _finetuned_with(model)
-    answerer = Answerer(
-        task,
-        _network(saved, task),
-        saved.tokenizer(),
-        max_seq_length=_max_seq_length(config, finetuned, saved),
-        batch_size=config.batch_size,
-        precision=config.precision,
-        device=prepare_device(settings.runtime, progress),
-    )
+    answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
     judgement = task.judge(examples, predictions, split=config.split)
@@ -138,13 +113,11 @@ def run(
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
         output.notes.extend(notes_of(examples))
-        _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
-        for name, content in task.submission(examples, predictions).items():
-            (output.folder / name).write_text(content, encoding="utf-8", newline="\n")
+        write_answers(output.folder, task, examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}
-        write_json(output.folder / "scores.json", named | _scores(judgement, finetuned))
+        write_json(output.folder / "scores.json", named | _scores(judgement, finetuned_with(model)))
     return EvalSummary(
         scores=dict(judgement.report.scores),
         signature=judgement.report.signature(),
@@ -167,50 +140,6 @@ def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any
         "baseline": dict(judgement.baseline),
         **({"classes": judgement.classes} if judgement.classes else {}),
     }
-
-
-def _finetuned_with(model: Path) -> Mapping[str, Any]:
-    """Return the settings of the fine-tuning; empty for a model that is not of our making."""
-    if not (model / MANIFEST).is_file():
-        return {}
-    manifest = read_manifest(model, stage="finetune")
-    return {**manifest.settings["finetune"], "train_examples": manifest.counts["train_examples"]}
-
-
-def _max_seq_length(config: EvalConfig, finetuned: Mapping[str, Any], saved: SavedModel) -> int:
-    longest = saved.shape.max_position_embeddings
-    return min(longest, config.max_seq_length or finetuned.get("max_seq_length", longest))
-
-
-def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
-    """Refuse a model that has no head, or one for another kind of task."""
-    needed = task.head.as_saved(saved.extra).architecture
-    if saved.architecture != needed:
-        raise CheckpointError(
-            f"{saved.folder} holds a {saved.architecture}, {task.name} needs a {needed}",
-            hint="name an output of 'bertpipe finetune' for this task",
-        )
-    kind = task.facts.get("problem_type")
-    trained_for = saved.extra.get("problem_type") or kind
-    if trained_for != kind:
-        raise CheckpointError(
-            f"{saved.folder} was fine-tuned for {trained_for}, {task.name} needs {kind}",
-            hint="name a model that was fine-tuned for this task",
-        )
-
-
-def _network(saved: SavedModel, task: Task[Any, Any, Any]) -> TaskModel:
-    head = task.head.as_saved(saved.extra)
-    network = head.build(saved.shape)
-    load_weights(network, saved, architecture=head.architecture)
-    return network
-
-
-def _write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for example, prediction in zip(examples, predictions, strict=True):
-            line = {"id": example.id, "target": example.target, **prediction}
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _write_confusion(path: Path, pairs: Sequence[tuple[str, str]]) -> None:

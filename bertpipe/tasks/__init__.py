@@ -1,15 +1,17 @@
 """Labelled tasks: what they are, how they are read, trained on and scored."""
 
-from bertpipe.tasks.answering import Answerer
+from bertpipe.tasks.answering import Answerer, write_answers
 from bertpipe.tasks.catalog import describe, kind_of
-from bertpipe.tasks.config import FinetuneConfig
+from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import Head, TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
+from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
 from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
+    "AnswerConfig",
     "Answerer",
     "Example",
     "FinetuneConfig",
@@ -22,6 +24,10 @@ __all__ = [
     "TaskDescription",
     "TaskModel",
     "describe",
+    "finetuned_with",
     "kind_of",
     "notes_of",
+    "open_answerer",
+    "restore_task",
+    "write_answers",
 ]

@@ -1,7 +1,9 @@
 """A model's answers to examples, some at a time: memory does not grow with what is asked."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ from bertpipe.errors import TrainingDivergedError
 from bertpipe.progress import Phase, Silent
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.inputs import Inputs, Numbers
-from bertpipe.tasks.task import Example, Task
+from bertpipe.tasks.task import Example, Prediction, Task
 from bertpipe.training import Precision, autocast
 from bertpipe.vocab import Tokenizer
+
+PREDICTIONS = "predictions.jsonl"
 
 # Enough to find others of the same length.
 _EXAMPLES_AT_ONCE = 4096
@@ -89,3 +93,22 @@ def by_length(lengths: Numbers, *, batch_size: int) -> Iterator[Numbers]:
     order = np.argsort(lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+def write_answers(
+    folder: Path, task: Task[Any, Any, Any], examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> list[str]:
+    """Write predictions, and what the task's official scorer takes; return the names of the files."""
+    official = task.submission(examples, predictions)
+    for name, content in official.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    _write_predictions(folder / PREDICTIONS, examples, predictions)
+    return [PREDICTIONS, *sorted(official)]
+
+
+def _write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
+    """Write a JSON object an example: its id, what is right where the data says so, and the prediction."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for example, prediction in zip(examples, predictions, strict=True):
+            line = {"id": example.id, "target": example.target, **prediction}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -7,6 +7,7 @@ from bertpipe.errors import ConfigError
 from bertpipe.tasks.kinds import (
     KINDS,
     ClassificationDescription,
+    MultipleChoiceDescription,
     QuestionAnsweringDescription,
     RegressionDescription,
     TaggingDescription,
@@ -41,7 +42,20 @@ TAGGING: Mapping[str, TaskDescription] = {
     ),
 }
 
+_CHOICES: Mapping[str, TaskDescription] = {
+    "codah": MultipleChoiceDescription(
+        kind="multiple_choice",
+        header=("category", "prompt", "ending0", "ending1", "ending2", "ending3", "answer"),
+        context=("prompt",),
+        target="answer",
+    ),
+    "swag": MultipleChoiceDescription(
+        kind="multiple_choice", files={"dev": "val.csv"}, context=("sent1",), beginning="sent2"
+    ),
+}
+
 CATALOG: Mapping[str, TaskDescription] = {
+    **_CHOICES,
     "film-reviews": ClassificationDescription(kind="classification"),
     "korquad-v1.0": QuestionAnsweringDescription(
         kind="question_answering",

@@ -1,9 +1,10 @@
-"""How a model is fine-tuned."""
+"""How a model is fine-tuned, and how it answers."""
 
 from typing import Literal
 
 from pydantic import Field
 
+from bertpipe.configs import Settings
 from bertpipe.model import FeatureShape, Layers
 from bertpipe.training import GuardConfig, OptimizerConfig, Plan, Precision, Schedule
 
@@ -54,3 +55,13 @@ class FinetuneConfig(OptimizerConfig):
             seed=self.seed,
             guards=GUARDS,
         )
+
+
+class AnswerConfig(Settings):
+    """What the sections ``eval`` and ``predict`` have in common."""
+
+    batch_size: int = Field(64, ge=1, description="Sequences a forward pass.")
+    max_seq_length: int | None = Field(
+        None, ge=8, description="Longest example in tokens; unset: as in fine-tuning."
+    )
+    precision: Precision = Field("fp32", description="Of the forward pass.")

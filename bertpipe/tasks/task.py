@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bertpipe.configs import Settings
+from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
@@ -51,6 +52,10 @@ class Description(Settings):
         description="File names by split, such as {dev: dev_matched.tsv}; unset: the split's name with the "
         "format's ending.",
     )
+
+    def of_split(self, split: str) -> Self:
+        """Return what of the description is about one split."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -203,10 +208,18 @@ class Task(ABC, Generic[D, E, I]):
         """Return the task with what only held-out examples tell, and the predictions that it makes then."""
         return self, list(predictions)
 
+    def submission(self, examples: Sequence[E], predictions: Sequence[Prediction]) -> dict[str, str]:
+        """Return the files that the task's official scorer takes, by name; empty where there is none."""
+        return {}
+
     @abstractmethod
     def judge(self, examples: Sequence[E], predictions: Sequence[Prediction], *, split: str) -> Judgement:
         """Score predictions against what is right."""
 
-    def submission(self, examples: Sequence[E], predictions: Sequence[Prediction]) -> dict[str, str]:
-        """Return files as the task's official scorer takes them, by name; empty where there is none."""
-        return {}
+
+def unlabelled(place: str, field: str) -> TaskDataError:
+    """Return the error of an example that does not say what is right."""
+    return TaskDataError(
+        f"{place}: no label in the field {field!r}",
+        hint="data without labels can be neither trained on nor scored; 'bertpipe predict' answers it",
+    )

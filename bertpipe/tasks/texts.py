@@ -50,6 +50,7 @@ def read_texts(
     description: TextsDescription,
     *,
     of_cell: Callable[[str], Any] = str,
+    target: Callable[[Record], Any] | None = None,
 ) -> Examples[TextExample]:
     """Return the examples of one split, at least one.
 
@@ -58,6 +59,7 @@ def read_texts(
         split: such as ``dev``.
         description: of the data.
         of_cell: what a target means in a table, where all is text.
+        target: finds the target elsewhere than in the field that the description names.
 
     Raises:
         TaskDataError: there is no such file, it holds nothing, or a line is wrong.
@@ -67,7 +69,7 @@ def read_texts(
         TextExample(
             id=id_of(record, number, description),
             texts=_texts(record, description),
-            target=_target(record, description.target, of_cell),
+            target=target(record) if target else _target(record, description.target, of_cell),
             place=record.place,
         )
         for number, record in enumerate(records)

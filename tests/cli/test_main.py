@@ -144,6 +144,7 @@ def test_a_foreign_output_folder(call: Call, corpus: str) -> None:
         ("pretrain", "--shards", "nowhere"),
         ("finetune", "--model", "nowhere", "--task", "film-reviews", "--data", "nowhere"),
         ("eval", "--model", "nowhere", "--task", "film-reviews", "--data", "nowhere"),
+        ("predict", "--model", "nowhere", "--task", "film-reviews", "--data", "nowhere"),
         ("report", "--vocab", "nowhere", "--shards", "nowhere", "--model", "nowhere", "--scores", "nowhere"),
     ],
     ids=lambda arguments: arguments[0],

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
+from bertpipe.tasks.kinds.multi_label import MultiLabel, MultiLabelDescription
+from bertpipe.tasks.kinds.multiple_choice import MultipleChoice, MultipleChoiceDescription
 from bertpipe.tasks.kinds.question_answering import QuestionAnswering
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
 from bertpipe.tasks.kinds.tagging import Tagging
@@ -13,12 +15,19 @@ from bertpipe.tasks.tagged import TaggingDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | QuestionAnsweringDescription | RegressionDescription | TaggingDescription,
+    ClassificationDescription
+    | MultiLabelDescription
+    | MultipleChoiceDescription
+    | QuestionAnsweringDescription
+    | RegressionDescription
+    | TaggingDescription,
     Field(discriminator="kind"),
 ]
 
 KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
+    "multi_label": MultiLabel,
+    "multiple_choice": MultipleChoice,
     "question_answering": QuestionAnswering,
     "regression": Regression,
     "tagging": Tagging,
@@ -28,6 +37,10 @@ __all__ = [
     "KINDS",
     "Classification",
     "ClassificationDescription",
+    "MultiLabel",
+    "MultiLabelDescription",
+    "MultipleChoice",
+    "MultipleChoiceDescription",
     "QuestionAnswering",
     "QuestionAnsweringDescription",
     "Regression",

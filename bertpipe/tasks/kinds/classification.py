@@ -12,20 +12,21 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from bertpipe.errors import TaskDataError
+from bertpipe.errors import CheckpointError, TaskDataError
 from bertpipe.metrics import ScoreReport, classification
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.task import Judgement, Prediction, Task
-from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
+from bertpipe.tasks.submissions import SubmittedDescription
+from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
+from bertpipe.tasks.texts import TextExample, encode_examples, read_texts
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
 Metric = Literal["accuracy", "f1", "macro_f1", "matthews_correlation"]
 
 
-class ClassificationDescription(TextsDescription):
+class ClassificationDescription(SubmittedDescription):
     """One of some labels for one text or two."""
 
     kind: Literal["classification"]
@@ -75,6 +76,28 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             )
         return cls(name, description, tuple(sorted(counts)))
 
+    @classmethod
+    def restore(
+        cls,
+        name: str,
+        description: ClassificationDescription,
+        *,
+        labels: tuple[str, ...],
+        config: Mapping[str, Any],
+    ) -> Self:
+        """Return the task with the model's labels.
+
+        Raises:
+            CheckpointError: the model does not know a label that the description names.
+        """
+        unknown = [label for label in description.label_names.values() if label not in labels]
+        if unknown:
+            raise CheckpointError(
+                f"the model knows {', '.join(labels) or 'no labels'}, but not {unknown[0]!r} of {name}",
+                hint="name a model that was fine-tuned for this task",
+            )
+        return cls(name, description, labels)
+
     @property
     def head(self) -> Head:
         """Return a score a label for the pooled ``[CLS]``."""
@@ -113,6 +136,14 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             {"prediction": self.labels[int(best)], "probabilities": named_shares(self.labels, row)}
             for best, row in zip(scores.argmax(axis=1), softmax(scores), strict=True)
         ]
+
+    def submission(
+        self, examples: Sequence[TextExample], predictions: Sequence[Prediction]
+    ) -> dict[str, str]:
+        """Return the file of the leaderboard, with the labels as the data calls them."""
+        raw = {name: label for label, name in reversed(self.description.label_names.items())}
+        answers = (str(prediction["prediction"]) for prediction in predictions)
+        return self.description.submitted(examples, (raw.get(answer, answer) for answer in answers))
 
     def judge(
         self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
@@ -204,10 +235,7 @@ def named(label: Any, names: Mapping[str, str], *, field: str, place: str) -> st
         TaskDataError: there is none, or it is no label.
     """
     if label is None or (isinstance(label, str) and not label):
-        raise TaskDataError(
-            f"{place}: no label in the field {field!r}",
-            hint="this split cannot be trained on or scored without labels",
-        )
+        raise unlabelled(place, field)
     # One line of a table holds a label (confusion.tsv).
     if isinstance(label, str | int) and not set(str(label)) & set("\t\r\n"):
         return names.get(str(label), str(label))

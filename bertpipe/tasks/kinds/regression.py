@@ -16,8 +16,9 @@ from bertpipe.metrics import ScoreReport, regression
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.task import Judgement, Prediction, Task
-from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
+from bertpipe.tasks.submissions import SubmittedDescription
+from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
+from bertpipe.tasks.texts import TextExample, encode_examples, read_texts
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
@@ -29,11 +30,16 @@ _METRICS = {
 }
 
 
-class RegressionDescription(TextsDescription):
+class RegressionDescription(SubmittedDescription):
     """A number for one text or two."""
 
     kind: Literal["regression"]
     target: str = Field("label", description="Field of the number to predict.")
+    scale: tuple[float, float] | None = Field(
+        None,
+        strict=False,
+        description="Lowest and highest number that the submission's file may hold, such as [0, 5].",
+    )
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,14 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         """Return the number."""
         return [{"prediction": round(float(value), 6)} for value in np.concatenate(outputs)[:, 0]]
 
+    def submission(
+        self, examples: Sequence[TextExample], predictions: Sequence[Prediction]
+    ) -> dict[str, str]:
+        """Return the file of the leaderboard, on its scale."""
+        lowest, highest = self.description.scale or (-_LARGEST, _LARGEST)
+        numbers = (min(max(float(one["prediction"]), lowest), highest) for one in predictions)
+        return self.description.submitted(examples, (f"{number:.3f}" for number in numbers))
+
     def judge(
         self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
     ) -> Judgement:
@@ -126,6 +140,8 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
 
 def _number(example: TextExample, description: RegressionDescription) -> float:
     value = example.target
+    if value is None:
+        raise unlabelled(example.place, description.target)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
         raise TaskDataError(
             f"{example.place}: {description.target!r} must be a finite number, found {value!r}"

@@ -1,0 +1,80 @@
+"""From a fine-tuned model's folder to what answers its task."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bertpipe.artifacts import MANIFEST, read_manifest
+from bertpipe.checkpoints import SavedModel, load_weights
+from bertpipe.errors import CheckpointError
+from bertpipe.tasks.answering import Answerer
+from bertpipe.tasks.catalog import kind_of
+from bertpipe.tasks.config import AnswerConfig
+from bertpipe.tasks.kinds import TaskDescription
+from bertpipe.tasks.task import Task
+
+
+def restore_task(saved: SavedModel, name: str, description: TaskDescription) -> Task[Any, Any, Any]:
+    """Return the task as the model has learned it.
+
+    Args:
+        saved: a fine-tuned model.
+        name: of the task.
+        description: of the data at hand.
+
+    Raises:
+        CheckpointError: the model has no head, or one for another kind of task.
+    """
+    task = kind_of(description).restore(name, description, labels=saved.labels, config=saved.extra)
+    _check_head(saved, task)
+    return task
+
+
+def open_answerer(
+    saved: SavedModel, task: Task[Any, Any, Any], config: AnswerConfig, *, device: torch.device
+) -> Answerer:
+    """Load a model to answer a task that was restored from it."""
+    head = task.head.as_saved(saved.extra)
+    network = head.build(saved.shape)
+    load_weights(network, saved, architecture=head.architecture)
+    longest = saved.shape.max_position_embeddings
+    trained_on = finetuned_with(saved.folder).get("max_seq_length", longest)
+    return Answerer(
+        task,
+        network,
+        saved.tokenizer(),
+        max_seq_length=min(longest, config.max_seq_length or trained_on),
+        batch_size=config.batch_size,
+        precision=config.precision,
+        device=device,
+    )
+
+
+def finetuned_with(model: Path) -> Mapping[str, Any]:
+    """Return task and settings of the fine-tuning; empty for a model that is not of our making."""
+    if not (model / MANIFEST).is_file():
+        return {}
+    manifest = read_manifest(model, stage="finetune")
+    return {
+        **manifest.settings["finetune"],
+        "task": manifest.settings["task"]["name"],
+        "train_examples": manifest.counts["train_examples"],
+    }
+
+
+def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
+    needed = task.head.as_saved(saved.extra).architecture
+    if saved.architecture != needed:
+        raise CheckpointError(
+            f"{saved.folder} holds a {saved.architecture}, {task.name} needs a {needed}",
+            hint="name an output of 'bertpipe finetune' for this task",
+        )
+    kind = task.facts.get("problem_type")
+    trained_for = saved.extra.get("problem_type") or kind
+    if trained_for != kind:
+        raise CheckpointError(
+            f"{saved.folder} was fine-tuned for {trained_for}, {task.name} needs {kind}",
+            hint="name a model that was fine-tuned for this task",
+        )

@@ -1,0 +1,99 @@
+"""predict: a fine-tuned model and data, labelled or not, to answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from bertpipe.artifacts import check_replaceable, input_hash, written_whole
+from bertpipe.checkpoints import open_model
+from bertpipe.configs import RuntimeConfig, Settings
+from bertpipe.progress import Progress, Silent
+from bertpipe.tasks import (
+    AnswerConfig,
+    TaskDescription,
+    describe,
+    finetuned_with,
+    kind_of,
+    notes_of,
+    open_answerer,
+    restore_task,
+    write_answers,
+)
+from bertpipe.training import prepare_device
+
+
+class PredictConfig(AnswerConfig):
+    """The section ``predict``."""
+
+    split: str = Field("test", min_length=1, description="The part of the data to answer.")
+
+
+class PredictSettings(Settings):
+    """The sections that the command reads."""
+
+    predict: PredictConfig
+    tasks: dict[str, TaskDescription]
+    runtime: RuntimeConfig
+
+
+@dataclass(frozen=True)
+class PredictSummary:
+    """What was answered.
+
+    Attributes:
+        examples: how many.
+        finetuned_for: the task that the model has learned; none where it is not of our making.
+        files: what was written, the files of the official scorer among it.
+    """
+
+    examples: int
+    finetuned_for: str | None
+    files: list[str]
+
+
+def run(
+    settings: PredictSettings,
+    *,
+    model: Path,
+    task_name: str,
+    data: Path,
+    out: Path,
+    progress: Progress | None = None,
+) -> PredictSummary:
+    """Let ``model`` answer one split of ``data``, which may have no labels; write the answers to ``out``.
+
+    Args:
+        settings: the sections.
+        model: a fine-tuned model folder.
+        task_name: a name of the catalog or of the section ``tasks``.
+        data: the task's folder.
+        out: the folder to write.
+        progress: told the device, and how many are answered.
+    """
+    progress = progress or Silent()
+    check_replaceable(out, stage="predict", inputs=[model, data])
+    config = settings.predict
+    description = describe(task_name, settings.tasks)
+    saved = open_model(model)
+    examples = kind_of(description).read(data, config.split, description)
+    for note in notes_of(examples):
+        progress.note(note)
+    task = restore_task(saved, task_name, description.of_split(config.split))
+    answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
+    with progress.phase("answer", total=len(examples), unit="examples") as phase:
+        predictions = answerer.predictions(examples, phase)
+    recorded = {
+        "predict": config.model_dump(),
+        "task": {"name": task_name, **description.model_dump(mode="json")},
+    }
+    inputs = {"model": saved.content_hash, "data": input_hash(data)}
+    with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
+        output.counts["examples"] = len(examples)
+        output.notes.extend(notes_of(examples))
+        files = write_answers(output.folder, task, examples, predictions)
+    return PredictSummary(
+        examples=len(examples),
+        finetuned_for=finetuned_with(model).get("task"),
+        files=files,
+    )
