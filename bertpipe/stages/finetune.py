@@ -25,6 +25,7 @@ from bertpipe.tasks import (
     TaskData,
     TaskDescription,
     describe,
+    freeze,
     kind_of,
 )
 from bertpipe.training import Outcome, prepare_device, run_training, write_curves
@@ -104,6 +105,8 @@ def run(
     examples = choose(kind.read(data, "train", description), config)
     dev = kind.read(data, "dev", description)
     task = kind.learn(task_name, description, examples)
+    if config.class_weights is not None:
+        task = task.weighted(config.class_weights, examples)
     task.check(dev)
     recorded = {
         "finetune": config.model_dump(),
@@ -111,13 +114,15 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
-    problem = _problem(config, task, saved, examples, dev)
+    problem, new = _problem(config, task, saved, examples, dev)
+    if config.initialization == "pretrained":
+        progress.note(f"not in {model}, so learned from new: {', '.join(part.rstrip('.') for part in new)}")
     with work_folder(
         "finetune", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:
         outcome = run_training(
             problem,
-            config.plan(steps_an_epoch=problem.steps_an_epoch),
+            config.plan(steps_an_epoch=problem.steps_an_epoch, layers=saved.shape.num_hidden_layers, new=new),
             evaluate_steps=problem.steps_an_epoch,
             work=work.path,
             device=device,
@@ -206,7 +211,8 @@ def _problem(
     saved: SavedModel,
     examples: Sequence[Example],
     dev: Sequence[Example],
-) -> Finetuning:
+) -> tuple[Finetuning, tuple[str, ...]]:
+    """Return what to train, and the prefixes of the parameters that did not come with the model."""
     if config.max_seq_length > saved.shape.max_position_embeddings:
         raise ConfigError(
             f"finetune.max_seq_length = {config.max_seq_length}, but {saved.folder} has positions "
@@ -215,24 +221,28 @@ def _problem(
         )
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
     network = task.head.build(_with_dropout(saved.shape, config.dropout))
+    new = ["head."]
     if config.initialization == "pretrained":
-        load_weights(
-            network, saved, architecture=task.head.architecture, new=("head.",), optional=("pooler.",)
+        new += load_weights(
+            network, saved, architecture=task.head.architecture, new=new, optional=("pooler.",)
         )
+    freeze(network, layers=config.frozen_layers, of=saved.shape.num_hidden_layers)
     tokenizer = saved.tokenizer()
 
     def encoded(items: Sequence[Example]) -> TaskData:
         inputs = task.encode(items, tokenizer, max_seq_length=config.max_seq_length)
         return TaskData(inputs, task.targets(items, inputs))
 
-    return Finetuning(
+    problem = Finetuning(
         task=task,
         model=network,
         training=encoded(examples),
         validation=encoded(dev),
         batch_size=config.batch_size,
         seed=config.seed,
+        frozen_layers=config.frozen_layers,
     )
+    return problem, tuple(new)
 
 
 def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:

@@ -6,6 +6,7 @@ from bertpipe.tasks.config import FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
+from bertpipe.tasks.rates import freeze
 from bertpipe.tasks.task import Example, Judgement, Prediction, Task
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "TaskDescription",
     "TaskModel",
     "describe",
+    "freeze",
     "kind_of",
 ]

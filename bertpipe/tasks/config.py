@@ -4,6 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from bertpipe.tasks.class_weights import ClassWeights
+from bertpipe.tasks.rates import Rates
 from bertpipe.training import GuardConfig, OptimizerConfig, Plan, Precision, Schedule
 
 # A loss over few examples jumps by itself.
@@ -14,6 +16,18 @@ class FinetuneConfig(OptimizerConfig):
     """The section ``finetune``; the defaults lie in the paper's grid (appendix A.3)."""
 
     learning_rate: float = Field(5e-5, gt=0, description="Peak rate.")
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="Peak rate of the layers that are new; unset: as all others."
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="A layer's rate over that of the layer above; embeddings learn slowest."
+    )
+    frozen_layers: int = Field(
+        0, ge=0, description="So many of the lowest layers, and the embeddings with them, do not learn."
+    )
+    class_weights: ClassWeights | None = Field(
+        None, description="Weight of each class in the loss by its label, or balanced; unset: all alike."
+    )
     batch_size: int = Field(32, ge=1, description="Examples an update.")
     epochs: int = Field(3, ge=1, description="Passes over the training examples.")
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of the updates with a rising rate.")
@@ -30,8 +44,14 @@ class FinetuneConfig(OptimizerConfig):
     precision: Precision = Field("fp32", description="Of the forward and backward pass.")
     seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
 
-    def plan(self, *, steps_an_epoch: int) -> Plan:
-        """Return how long and how to train."""
+    def plan(self, *, steps_an_epoch: int, layers: int, new: tuple[str, ...]) -> Plan:
+        """Return how long and how to train.
+
+        Args:
+            steps_an_epoch: updates in a pass over the examples.
+            layers: of the encoder.
+            new: prefixes of the parameters that did not come with the model.
+        """
         total_steps = self.epochs * steps_an_epoch
         return Plan(
             Schedule("linear", total_steps, warmup_steps=round(self.warmup_share * total_steps)),
@@ -39,4 +59,10 @@ class FinetuneConfig(OptimizerConfig):
             precision=self.precision,
             seed=self.seed,
             guards=GUARDS,
+            scale=Rates(
+                layers,
+                layer_decay=self.layer_decay,
+                new=new,
+                new_scale=(self.head_learning_rate or self.learning_rate) / self.learning_rate,
+            ),
         )

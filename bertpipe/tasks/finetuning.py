@@ -25,16 +25,16 @@ class TaskBatch:
     Attributes:
         tokens: what the model reads: B sequences, T tokens.
         targets: what is right, as the task gives it.
-        counted: over how many things its loss is averaged.
+        counted: what its loss is divided by.
     """
 
     tokens: TokenBatch
     targets: Tensor
-    counted: int
+    counted: float
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Return over how many things the loss is averaged."""
+    def counts(self) -> dict[str, float]:
+        """Return what the loss is divided by."""
         return {"task": self.counted}
 
     @property
@@ -70,6 +70,7 @@ class Finetuning:
     validation: TaskData
     batch_size: int
     seed: int
+    frozen_layers: int = 0
 
     @property
     def steps_an_epoch(self) -> int:
@@ -80,10 +81,9 @@ class Finetuning:
     def flops_per_token(self) -> float:
         """Return the useful floating-point operations to train on a token, on the average."""
         lengths, outputs = self.training.inputs.lengths, self.task.head.outputs
-        operations = (
-            training_flops(self.model.encoder.shape, lengths, token_outputs=outputs)
-            if self.model.per_token
-            else training_flops(self.model.encoder.shape, lengths, sequence_outputs=outputs)
+        outputs_of = "token_outputs" if self.model.per_token else "sequence_outputs"
+        operations = training_flops(
+            self.model.encoder.shape, lengths, frozen_layers=self.frozen_layers, **{outputs_of: outputs}
         )
         return operations / int(lengths.sum())
 

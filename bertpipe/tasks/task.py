@@ -15,8 +15,10 @@ from pydantic import Field
 from torch import Tensor
 
 from bertpipe.configs import Settings
+from bertpipe.errors import ConfigError
 from bertpipe.metrics import ScoreReport
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import ClassWeights
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.training import Term
@@ -151,9 +153,28 @@ class Task(ABC, Generic[D, E, I]):
     def targets(self, examples: Sequence[E], inputs: I) -> list[NDArray[Any]]:
         """Return what to predict for each item; the arrays of a batch are joined along their first axis."""
 
-    def counted(self, targets: NDArray[Any]) -> int:
-        """Return over how many things the loss of some joined targets is averaged."""
+    def counted(self, targets: NDArray[Any]) -> float:
+        """Return what the loss of some joined targets is divided by: their number, or their weight."""
         return len(targets)
+
+    def baseline_loss(self, targets: NDArray[Any]) -> float | None:
+        """Return the loss of the best constant answer to some joined targets; none where there is no such."""
+        return None
+
+    def weighted(self, weights: ClassWeights, examples: Sequence[E]) -> Self:
+        """Return the task with a loss in which the classes have weights.
+
+        Args:
+            weights: by class, or how to get them.
+            examples: those to train on.
+
+        Raises:
+            ConfigError: the task has no classes, or other ones.
+        """
+        raise ConfigError(
+            f"finetune.class_weights is set, but {self.name} has no classes to weigh",
+            hint="leave it unset",
+        )
 
     @abstractmethod
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:

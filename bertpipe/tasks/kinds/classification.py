@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -15,6 +15,7 @@ from torch.nn import functional
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, classification
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import ClassWeights, entropy, resolved
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.task import Judgement, Prediction, Task
@@ -49,7 +50,13 @@ class ClassificationDescription(TextsDescription):
 
 @dataclass(frozen=True)
 class Classification(Task[ClassificationDescription, TextExample, Inputs]):
-    """Choose one of some labels, known by name."""
+    """Choose one of some labels, known by name.
+
+    Attributes:
+        weights: of each label in the loss; empty where all weigh alike.
+    """
+
+    weights: tuple[float, ...] = ()
 
     described_by = ClassificationDescription
 
@@ -99,10 +106,26 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
         """Return the cross-entropy."""
-        return Term(
-            loss=functional.cross_entropy(outputs, targets, reduction="sum"),
-            correct=(outputs.argmax(-1) == targets).sum(),
-        )
+        correct = (outputs.argmax(-1) == targets).sum()
+        if not self.weights:
+            return Term(functional.cross_entropy(outputs, targets, reduction="sum"), correct)
+        weights = outputs.new_tensor(self.weights)
+        loss = functional.cross_entropy(outputs, targets, weight=weights, reduction="sum")
+        return Term(loss, correct, asked=targets.new_tensor(len(targets)))
+
+    def counted(self, targets: NDArray[np.int64]) -> float:
+        """Return the number of targets, or their weight."""
+        return self._weight(targets).sum() if self.weights else len(targets)
+
+    def baseline_loss(self, targets: NDArray[np.int64]) -> float:
+        """Return the entropy of the labels, as they weigh."""
+        weight = self._weight(targets)
+        return entropy(np.bincount(targets, weights=weight, minlength=len(self.labels)) / weight.sum())
+
+    def weighted(self, weights: ClassWeights, examples: Sequence[TextExample]) -> Self:
+        """Return the task with weights of the labels."""
+        counts = np.bincount(self._numbers(examples), minlength=len(self.labels))
+        return replace(self, weights=resolved(weights, labels=self.labels, counts=counts))
 
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
@@ -136,6 +159,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             constant_prediction=classification.is_constant(predicted),
             pairs=list(zip(gold, predicted, strict=True)),
         )
+
+    def _weight(self, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.array(self.weights or (1.0,) * len(self.labels))[targets]
 
     def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.int64]:
         return np.array([self._number(example) for example in examples], dtype=np.int64)

@@ -89,6 +89,10 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         """Return the squared error."""
         return Term(loss=functional.mse_loss(outputs[:, 0], targets, reduction="sum"))
 
+    def baseline_loss(self, targets: NDArray[np.float32]) -> float:
+        """Return the variance."""
+        return float(targets.var(dtype=np.float64))
+
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
     ) -> list[dict[str, Any]]:
