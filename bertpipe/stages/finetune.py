@@ -1,7 +1,7 @@
 """finetune: a model and labelled data to a model with a head (Devlin et al. 2019, sections 3.2 and 4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from bertpipe.model import ModelShape
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     Answerer,
+    Ending,
     Example,
     FinetuneConfig,
     Finetuning,
@@ -68,6 +69,9 @@ class FinetuneSummary:
         truncated_examples: how many of them were cut.
         dev: scores on the dev split.
         signature: the scores with what one must know to compare them.
+        constant_prediction: true where the model answers the same for everything in dev.
+        below_baseline: whether the training loss got below that of the best constant answer; unset where
+            there is no such answer.
     """
 
     resumed_from_step: int
@@ -75,6 +79,8 @@ class FinetuneSummary:
     truncated_examples: int
     dev: dict[str, float]
     signature: str
+    constant_prediction: bool
+    below_baseline: bool | None
 
 
 def run(
@@ -131,16 +137,32 @@ def run(
             flops_per_token=problem.flops_per_token,
         )
         task, judgement = _judge(config, problem, saved, dev, device)
+        ending = _ending(problem, outcome, judgement)
+        if ending.warning:
+            progress.note(ending.warning)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
             output.notes.extend(work.notes)
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
-            _write(output.folder, task, problem, saved, outcome, judgement)
+            _write(output.folder, task, problem, saved, outcome)
+            figures = asdict(ending) | {"below_baseline": ending.below_baseline}
+            write_json(output.folder / "metrics.json", figures)
     return FinetuneSummary(
         resumed_from_step=outcome.resumed_from_step,
         train_examples=len(examples),
         truncated_examples=problem.training.inputs.truncated,
         dev=dict(judgement.report.scores),
         signature=judgement.report.signature(),
+        constant_prediction=judgement.constant_prediction,
+        below_baseline=ending.below_baseline,
+    )
+
+
+def _ending(problem: Finetuning, outcome: Outcome, judgement: Judgement) -> Ending:
+    return Ending(
+        dev=dict(judgement.report.scores),
+        last=outcome.rows[-1],
+        baseline_loss=problem.baseline_loss,
+        constant_prediction=judgement.constant_prediction,
     )
 
 
@@ -171,7 +193,6 @@ def _write(
     problem: Finetuning,
     saved: SavedModel,
     outcome: Outcome,
-    judgement: Judgement,
 ) -> None:
     write_model(
         folder,
@@ -183,8 +204,6 @@ def _write(
         extra=task.facts,
     )
     write_curves(folder / "curves.tsv", outcome.rows)
-    figures = {"dev": dict(judgement.report.scores), "last": outcome.rows[-1]}
-    write_json(folder / "metrics.json", figures)
 
 
 def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:

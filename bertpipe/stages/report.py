@@ -27,6 +27,7 @@ CODE = (
     "errors.py",
     "metrics",
     "progress.py",
+    "randomness.py",
     "reports",
     "stages/report.py",
 )

@@ -3,6 +3,7 @@
 from bertpipe.tasks.answering import Answerer
 from bertpipe.tasks.catalog import describe, kind_of
 from bertpipe.tasks.config import FinetuneConfig
+from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
@@ -12,6 +13,7 @@ from bertpipe.tasks.task import Example, Judgement, Prediction, Task
 __all__ = [
     "KINDS",
     "Answerer",
+    "Ending",
     "Example",
     "FinetuneConfig",
     "Finetuning",

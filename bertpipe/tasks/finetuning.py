@@ -87,6 +87,11 @@ class Finetuning:
         )
         return operations / int(lengths.sum())
 
+    @property
+    def baseline_loss(self) -> float | None:
+        """Return the training loss of the best constant answer; none where there is no such answer."""
+        return self.task.baseline_loss(np.concatenate(self.training.targets))
+
     def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[TaskBatch]:
         """Return this process's part of the items of one update."""
         epoch, within = divmod(step, self.steps_an_epoch)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bertpipe.configs import Settings
 from bertpipe.errors import ConfigError
-from bertpipe.metrics import ScoreReport
+from bertpipe.metrics import Calibration, ScoreReport
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights
 from bertpipe.tasks.heads import Head
@@ -65,6 +65,8 @@ class Judgement:
         baseline: what a constant answer would score, by name.
         constant_prediction: true where the model answers the same for everything.
         pairs: the right and the predicted label of everything that was labelled, for a confusion table.
+        classes: scores of each class by name, where classes are no labels, such as types of entities.
+        calibration: how far the probabilities can be believed; none where there are none of labels.
     """
 
     report: ScoreReport
@@ -72,6 +74,8 @@ class Judgement:
     baseline: Mapping[str, float]
     constant_prediction: bool
     pairs: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    calibration: Calibration | None = field(default=None, repr=False)
 
 
 D = TypeVar("D", bound=Description)

@@ -1,8 +1,10 @@
 """From a model and labelled data to a model with a head."""
 
 import json
+import math
 import os
 import signal
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +133,29 @@ def test_a_task_is_learned(finetuned: Callable[[str], Path]) -> None:
     metrics = json.loads((finetuned(FILMS) / "metrics.json").read_text())
     assert metrics["dev"]["accuracy"] > 0.7
     assert metrics["last"]["validation_task_accuracy"] == pytest.approx(metrics["dev"]["accuracy"])
+
+
+def test_a_collapsed_run_is_told(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """At a rate of nearly zero nothing is learned: the loss stays near the entropy of the labels, log 2."""
+    listener = Listener()
+    summary = tune(
+        finetune_settings(learning_rate=1e-12, epochs=1, initialization="random"), progress=listener
+    )
+    figures = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert figures["baseline_loss"] == pytest.approx(math.log(2))
+    assert figures["last"]["train_loss"] == pytest.approx(math.log(2), rel=0.01)
+    assert summary.below_baseline is figures["below_baseline"] is False
+    (note,) = listener.notes
+    assert note.startswith("this run has collapsed: ") and "is not below 0.6931, that of" in note
+
+
+def test_the_loss_of_a_regression_is_compared_to_the_variance(finetuned: Callable[[str], Path]) -> None:
+    """The mean squared error of the mean, over the training examples."""
+    figures = json.loads((finetuned("product-reviews") / "metrics.json").read_text())
+    rows = (finetuned("product-reviews").parents[1] / "tasks/product-reviews/train.jsonl").read_text()
+    values = [json.loads(row)["score"] for row in rows.splitlines()]
+    assert figures["baseline_loss"] == pytest.approx(statistics.pvariance(values), rel=1e-5)
+    assert figures["below_baseline"] is True
 
 
 def test_the_output_says_how_it_was_made(finetuned: Callable[[str], Path], pretrained: Path) -> None:
@@ -262,7 +287,7 @@ def test_a_model_of_another_task_is_where_training_starts(
     listener = Listener()
     settings = finetune_settings(learning_rate=1e-9, head_learning_rate=1e-3, epochs=1)
     tune(settings, model=other, progress=listener)
-    assert listener.notes == [f"not in {other}, so learned from new: {', '.join(new)}"]
+    assert listener.notes[0] == f"not in {other}, so learned from new: {', '.join(new)}"
     before, after = (load_file(folder / "model.safetensors") for folder in (other, tmp_path / "out"))
     shared = {name for name in before if name.startswith("bert.")}
     assert {name for name in shared if torch.allclose(before[name], after[name], atol=1e-6)} == shared

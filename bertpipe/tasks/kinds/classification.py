@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, classification
+from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights, entropy, resolved
 from bertpipe.tasks.heads import Head
@@ -115,7 +115,7 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 
     def counted(self, targets: NDArray[np.int64]) -> float:
         """Return the number of targets, or their weight."""
-        return self._weight(targets).sum() if self.weights else len(targets)
+        return float(self._weight(targets).sum()) if self.weights else len(targets)
 
     def baseline_loss(self, targets: NDArray[np.int64]) -> float:
         """Return the entropy of the labels, as they weigh."""
@@ -141,9 +141,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
     ) -> Judgement:
         """Return the scores that the description asks for."""
-        gold = [self.labels[number] for number in self._numbers(examples)]
-        predicted = [str(prediction["prediction"]) for prediction in predictions]
-        scorer = _Scorer(np.array(gold), np.array(predicted), self.labels, self.description)
+        gold = self._numbers(examples)
+        predicted = classification.numbers([str(one["prediction"]) for one in predictions], self.labels)
+        scorer = _Scorer(gold, predicted, self.labels, self.description)
         report = ScoreReport(
             task=self.name,
             split=split,
@@ -155,9 +155,10 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         return Judgement(
             report=report,
             scorer=scorer,
-            baseline={"majority_accuracy": classification.majority_accuracy(gold)},
-            constant_prediction=classification.is_constant(predicted),
-            pairs=list(zip(gold, predicted, strict=True)),
+            baseline={"majority_accuracy": int(np.bincount(gold).max()) / len(gold)},
+            constant_prediction=len(np.unique(predicted)) == 1,
+            pairs=[(self.labels[g], self.labels[p]) for g, p in zip(gold, predicted, strict=True)],
+            calibration=calibration_of(gold, predictions, self.labels),
         )
 
     def _weight(self, targets: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -180,26 +181,36 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 class _Scorer:
     """The scores of some of the predictions."""
 
-    gold: NDArray[np.str_]
-    predicted: NDArray[np.str_]
+    gold: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     labels: tuple[str, ...]
     description: ClassificationDescription
 
     def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
-        gold, predicted = self.gold[numbers].tolist(), self.predicted[numbers].tolist()
-        return {name: self._score(name, gold, predicted) for name in self.description.metrics}
+        counts = confusion.count(self.gold[numbers], self.predicted[numbers], classes=len(self.labels))
+        return {name: self._score(name, counts) for name in self.description.metrics}
 
-    def _score(self, name: Metric, gold: list[str], predicted: list[str]) -> float:
+    def _score(self, name: Metric, counts: NDArray[np.int64]) -> float:
         match name:
             case "accuracy":
-                return classification.accuracy(gold, predicted)
+                return confusion.accuracy(counts)
             case "f1":
-                assert self.description.positive is not None
-                return classification.f1(gold, predicted, positive=self.description.positive)
+                positive = self.description.positive
+                return confusion.f1(counts, self.labels.index(positive)) if positive in self.labels else 0.0
             case "macro_f1":
-                return classification.macro_f1(gold, predicted, labels=self.labels)
+                return confusion.macro_f1(counts)
             case "matthews_correlation":
-                return classification.matthews_correlation(gold, predicted)
+                return confusion.matthews_correlation(counts)
+
+
+def calibration_of(
+    gold: NDArray[np.int64], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> Calibration | None:
+    """Return how far the probabilities can be believed; none where predictions have none."""
+    if not all("probabilities" in prediction for prediction in predictions):
+        return None
+    shares = [[prediction["probabilities"][label] for label in labels] for prediction in predictions]
+    return calibrate(np.array(shares, dtype=np.float64), gold)
 
 
 def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
