@@ -16,14 +16,14 @@ import pytest
 from ruamel.yaml import YAML
 
 import bertpipe
-from bertpipe.cli import COMMANDS, main
+from bertpipe.cli import COMMANDS, STAGES, TOOLS, main
 from bertpipe.configs import SECTIONS, Params, Settings
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(bertpipe.__file__).parent
 DATA_STAGES = ("samples", "vocab", "prepare", "report")
 # All stages, for tests that start a fresh Python; loading torch takes it two seconds.
-FRESH = [pytest.param(name, marks=() if name in DATA_STAGES else pytest.mark.slow) for name in COMMANDS]
+FRESH = [pytest.param(name, marks=() if name in DATA_STAGES else pytest.mark.slow) for name in STAGES]
 # Read by dvc.yaml alone, in its templates.
 TEMPLATE_SECTIONS = {"inputs", "experiments"}
 # Sections that a stage reads but that do not change its result.
@@ -47,13 +47,13 @@ def read_yaml(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
-def stage_module(name: str) -> ModuleType:
-    return importlib.import_module(f"bertpipe.stages.{name}")
+def module_of(name: str) -> ModuleType:
+    return importlib.import_module(f"bertpipe.{'stages' if name in STAGES else 'tools'}.{name}")
 
 
 def settings_class(name: str) -> type[Settings] | None:
-    """Return what the stage reads; the report has no settings."""
-    return getattr(stage_module(name), f"{name.capitalize()}Settings", None)
+    """Return what the command reads; the report and submit have no settings."""
+    return getattr(module_of(name), f"{name.capitalize()}Settings", None)
 
 
 def settings_classes() -> list[type[Settings]]:
@@ -84,7 +84,7 @@ def _place(parts: list[str]) -> str:
 @pytest.mark.parametrize("name", FRESH)
 def test_a_stage_names_the_code_that_it_runs(name: str) -> None:
     """``CODE``, which guards old progress, is what the stage imports: nothing missing or superfluous."""
-    assert set(stage_module(name).CODE) == code_of(name)
+    assert set(module_of(name).CODE) == code_of(name)
 
 
 @pytest.mark.parametrize("name", FRESH)
@@ -126,16 +126,32 @@ def test_data_stages_import_no_torch(name: str) -> None:
 
 def test_every_stage_has_one_name() -> None:
     """The command, the stage of dvc.yaml, the module in stages/ and the one in cli/ are called the same."""
-    assert tuple(dvc_stages()) == COMMANDS
-    modules = {path.stem for path in (PACKAGE / "stages").glob("*.py") if "def run(" in path.read_text()}
-    assert modules == set(COMMANDS)
-    for name in COMMANDS:
-        command = main.get_command(click.Context(main), name)
-        assert command is not None and command.name == name
+    assert tuple(dvc_stages()) == STAGES
+    assert modules_that_run("stages") == set(STAGES)
+    for name in STAGES:
         assert dvc_stages()[name]["cmd"].split()[:2] == ["bertpipe", name]
 
 
+def test_every_command_has_one_name() -> None:
+    """Stages and tools: the command, its module in cli/, and the one that does the work."""
+    assert modules_that_run("tools") == set(TOOLS)
+    assert (*STAGES, *TOOLS) == COMMANDS
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert command is not None and command.name == name
+
+
+def modules_that_run(folder: str) -> set[str]:
+    return {path.stem for path in (PACKAGE / folder).glob("*.py") if "def run(" in path.read_text()}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
+def test_the_readme_has_every_command(name: str) -> None:
+    """A row of its table: what the command reads and writes."""
+    assert f"| `bertpipe {name} " in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_every_command_line_parses(name: str) -> None:
     """Each ``cmd`` of dvc.yaml has only known options, all that are required, and writes its ``outs``."""
     stage = dvc_stages()[name]
@@ -146,7 +162,7 @@ def test_every_command_line_parses(name: str) -> None:
     assert [str(context.params["out"])] == [re.sub(r"\$\{([^}]*)\}", r"<\1>", out) for out in stage["outs"]]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", STAGES)
 def test_params_yaml_decodes(name: str) -> None:
     """The settings of the default pipeline are valid for every stage, with the overrides of its ``cmd``."""
     experiments = read_yaml(ROOT / "params.yaml")["experiments"]
@@ -162,7 +178,7 @@ def test_params_yaml_decodes(name: str) -> None:
     assert settings_class(name) is None or getattr(settings, name)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", STAGES)
 def test_dvc_tracks_the_settings_that_a_stage_reads(name: str) -> None:
     """``params`` in dvc.yaml are the sections of the stage's settings, but never ``runtime``."""
     settings = settings_class(name)
@@ -172,7 +188,7 @@ def test_dvc_tracks_the_settings_that_a_stage_reads(name: str) -> None:
 
 
 def test_every_section_is_read_by_somebody() -> None:
-    """A section is known because a stage or a template of dvc.yaml reads it; params.yaml has no others."""
+    """A section is known because a command or a template of dvc.yaml reads it; params.yaml has no others."""
     read = {section for settings in settings_classes() for section in settings.model_fields}
     templates = set(re.findall(r"\$\{(\w+)\.", (ROOT / "dvc.yaml").read_text(encoding="utf-8"))) - {"item"}
     assert templates == TEMPLATE_SECTIONS

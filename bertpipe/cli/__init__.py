@@ -13,8 +13,11 @@ import click
 from bertpipe import __version__
 from bertpipe.errors import BertpipeError, ResourceError, StoppedError
 
-# In the order of the pipeline; each name is a module here that holds a command of that name.
-COMMANDS = ("samples", "vocab", "prepare", "pretrain", "finetune", "eval", "report")
+# Each name is a module here that holds a command of that name: the stages in the order of the pipeline,
+# then what one does with finished models.
+STAGES = ("samples", "vocab", "prepare", "pretrain", "finetune", "eval", "report")
+TOOLS = ("compare",)
+COMMANDS = (*STAGES, *TOOLS)
 
 _RESOURCE_ERRORS = {
     errno.ENOSPC: "free some disk space and run the command again",
@@ -33,7 +36,7 @@ class Pipeline(click.Group):
     """The root group: loads subcommands late, and turns errors into messages and exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the order of the pipeline."""
+        """Return the names in the order of the pipeline, the tools after the stages."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -21,7 +21,7 @@ LOW, NEAR = {"train_loss": 0.5}, {"train_loss": 0.6895}
 def test_what_is_said_of_a_run(
     last: dict[str, float], baseline: float | None, constant: bool, below: bool | None, says: str | None
 ) -> None:
-    """Within one percent of the best constant answer nothing was learned; where there is none, it is unknown."""
+    """Within 1 % of the best constant answer nothing was learned; where there is none, that is unknown."""
     ending = Ending(dev={}, last=last, baseline_loss=baseline, constant_prediction=constant)
     assert ending.below_baseline is below
     assert (ending.warning is None) if says is None else (says in (ending.warning or ""))

@@ -1,0 +1,1 @@
+"""What one does with finished models, outside the graph: one module a command, as in ``stages/``."""
