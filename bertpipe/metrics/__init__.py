@@ -2,10 +2,11 @@
 
 from bertpipe.metrics.calibration import Calibration, calibrate
 from bertpipe.metrics.intervals import Difference, Interval, difference, intervals
-from bertpipe.metrics.scores import Score, ScoreReport
+from bertpipe.metrics.scores import LOWER_IS_BETTER, Score, ScoreReport
 from bertpipe.metrics.summary import Summary, summarize
 
 __all__ = [
+    "LOWER_IS_BETTER",
     "Calibration",
     "Difference",
     "Interval",

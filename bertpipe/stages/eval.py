@@ -51,6 +51,10 @@ CODE = (
 )
 
 
+# What runs of one experiment differ in, and stands in the scores by itself.
+_TOLD_APART = ("initialization", "seed", "train_examples")
+
+
 class EvalConfig(Settings):
     """The section ``eval``."""
 
@@ -177,6 +181,7 @@ def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any
         "seed": finetuned.get("seed"),
         "initialization": finetuned.get("initialization"),
         "train_examples": finetuned.get("train_examples"),
+        "finetune": {name: value for name, value in finetuned.items() if name not in _TOLD_APART},
         "constant_prediction": judgement.constant_prediction,
         "baseline": dict(judgement.baseline),
         "calibration": judgement.calibration and asdict(judgement.calibration),
