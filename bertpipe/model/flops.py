@@ -24,6 +24,7 @@ def training_flops(
     predictions: int = 0,
     sequence_outputs: int = 0,
     token_outputs: int = 0,
+    frozen_layers: int = 0,
 ) -> int:
     """Return the operations of one forward and backward pass over some sequences.
 
@@ -34,14 +35,16 @@ def training_flops(
         sequence_outputs: scores for a sequence on top of the pooler, such as 2 for the next
             sentence; 0: there is no pooler.
         token_outputs: scores for every token, such as 2 for start and end of an answer.
+        frozen_layers: so many layers have no backward pass.
     """
+    layer = _layer(shape, lengths)
     multiplications = (
-        shape.num_hidden_layers * _layer(shape, lengths)
+        (shape.num_hidden_layers - frozen_layers) * layer
         + predictions * _prediction(shape)
         + (len(lengths) * _pooled(shape, sequence_outputs) if sequence_outputs else 0)
         + int(lengths.sum()) * shape.hidden_size * token_outputs
     )
-    return _PASSES * _MULTIPLY_ADD * multiplications
+    return _MULTIPLY_ADD * (_PASSES * multiplications + frozen_layers * layer)
 
 
 def feature_training_flops(

@@ -144,7 +144,7 @@ def test_answers_that_were_skipped_are_noted(data: Path, pretrained: Path, tmp_p
         run()
     run(skip_misaligned=True)
     (note,) = read_manifest(tmp_path / "model").notes
-    assert note.startswith("1 of 8 questions have an answer that is not at its answer_start")
+    assert note.startswith("train: 1 of 8 questions have an answer that is not at its answer_start")
 
 
 def test_a_sequence_that_holds_no_text_is_told(data: Path, pretrained: Path, tmp_path: Path) -> None:

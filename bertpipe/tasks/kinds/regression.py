@@ -23,11 +23,6 @@ from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
 _LARGEST = float(np.finfo(np.float32).max)
-_METRICS = {
-    "pearson": regression.pearson,
-    "spearman": regression.spearman,
-    "mean_squared_error": regression.mean_squared_error,
-}
 
 
 class RegressionDescription(SubmittedDescription):
@@ -95,6 +90,10 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         """Return the squared error."""
         return Term(loss=functional.mse_loss(outputs[:, 0], targets, reduction="sum"))
 
+    def baseline_loss(self, targets: NDArray[np.float32]) -> float:
+        """Return the variance."""
+        return float(targets.var(dtype=np.float64))
+
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
     ) -> list[dict[str, Any]]:
@@ -116,8 +115,14 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         gold = self._numbers(examples)
         predicted = np.array([float(prediction["prediction"]) for prediction in predictions])
 
+        ranks = regression.Ranks(gold), regression.Ranks(predicted)
+
         def scorer(numbers: NDArray[np.int64]) -> dict[str, float]:
-            return {name: score(gold[numbers], predicted[numbers]) for name, score in _METRICS.items()}
+            return {
+                "pearson": regression.pearson(gold[numbers], predicted[numbers]),
+                "spearman": regression.pearson(*(side.of(numbers) for side in ranks)),
+                "mean_squared_error": regression.mean_squared_error(gold[numbers], predicted[numbers]),
+            }
 
         report = ScoreReport(
             task=self.name,

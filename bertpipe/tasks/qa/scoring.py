@@ -81,18 +81,21 @@ class AnswerScorer:
         """Return the scores of the official script, as shares."""
         scores = self._means("exact_match", "f1", numbers)
         if self.forced is not None:
-            has_answer = self.forced.has_answer[numbers]
-            scores |= self._means("has_answer_exact", "has_answer_f1", numbers[has_answer])
-            scores |= self._means("no_answer_exact", "no_answer_f1", numbers[~has_answer])
+            has_answer = self.forced.has_answer
+            for name, asked in (("has_answer", has_answer), ("no_answer", ~has_answer)):
+                if asked.any():  # the official script leaves out what nothing asks for
+                    scores |= self._means(f"{name}_exact", f"{name}_f1", numbers[asked[numbers]])
             scores["best_exact"] = self.forced.best(self.forced.exact, numbers).score
             scores["best_f1"] = self.forced.best(self.forced.overlap, numbers).score
         return scores
 
     def _means(self, exact: str, overlap: str, numbers: NDArray[np.int64]) -> dict[str, float]:
-        """Return both means; neither of nothing."""
-        if not len(numbers):
-            return {}
-        return {exact: float(self.exact[numbers].mean()), overlap: float(self.overlap[numbers].mean())}
+        """Return both means; of no questions, which only a draw of them can be, 0."""
+        count = max(1, len(numbers))
+        return {
+            exact: float(self.exact[numbers].sum() / count),
+            overlap: float(self.overlap[numbers].sum() / count),
+        }
 
 
 def right_answers(questions: Sequence[Question]) -> list[list[str]]:
