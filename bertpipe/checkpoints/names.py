@@ -78,7 +78,7 @@ _FEATURES: Names = {
     ]
 }
 
-# What stands on the encoder, by the name of the Hugging Face class; it has none for features.
+# What stands on the encoder, by the name of the Hugging Face class.
 HEADS: dict[str, Names] = {
     "BertForPreTraining": _POOLER | _MASKED_TOKEN | _NEXT_SENTENCE,
     "BertForMaskedLM": _MASKED_TOKEN,
@@ -86,13 +86,17 @@ HEADS: dict[str, Names] = {
     "BertForMultipleChoice": _POOLER | _CLASSIFIER,
     "BertForTokenClassification": _CLASSIFIER,
     "BertForQuestionAnswering": _ANSWER,
+}
+
+# What stands on a frozen encoder, by names of our own: Hugging Face has no such classes.
+HEADS_ON_FEATURES: dict[str, Names] = {
     "BertFeaturesForTokenClassification": _FEATURES | _CLASSIFIER,
     "BertFeaturesForQuestionAnswering": _FEATURES | _ANSWER,
 }
 
 
 def name_table(architecture: str, *, num_hidden_layers: int) -> Names:
-    """Return the table of one Hugging Face class."""
+    """Return the table of one Hugging Face class, or one of ours on features."""
     layers = {
         f"encoder.layers.{number}.{ours}.{part}": tuple(
             f"bert.encoder.layer.{number}.{theirs}.{part}" for theirs in stored
@@ -101,7 +105,7 @@ def name_table(architecture: str, *, num_hidden_layers: int) -> Names:
         for ours, stored in _LAYER.items()
         for part in ("weight", "bias")
     }
-    return _EMBEDDINGS | layers | HEADS[architecture]
+    return _EMBEDDINGS | layers | (HEADS | HEADS_ON_FEATURES)[architecture]
 
 
 def to_stored(tensors: Mapping[str, Tensor], table: Names) -> dict[str, Tensor]:

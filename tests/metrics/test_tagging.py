@@ -78,6 +78,20 @@ def test_the_f1_of_characters_is_that_of_scikit_learn(pairs: list[list[tuple[str
     assert scores_of(gold, predicted, "iob2", strict=False)["char_macro_f1"] == pytest.approx(expected)
 
 
+@settings(max_examples=60)
+@given(tagged("iob2"))
+def test_entities_of_klue_are_those_of_its_script(pairs: list[list[tuple[str, str]]]) -> None:
+    """It joins all sentences to one, with O for [CLS] and [SEP] between, and takes the strict macro mean."""
+    gold, predicted = unzipped(pairs)
+    joined = [[tag for tags in side for tag in ("O", *tags, "O")] for side in (gold, predicted)]
+    if not entity_counts(gold, predicted, strict="iob2").classes:  # seqeval: the mean of nothing
+        return
+    expected = seqeval.f1_score(
+        [joined[0]], [joined[1]], average="macro", mode="strict", scheme=IOB2, zero_division=0
+    )
+    assert scores_of(gold, predicted, "iob2", strict=True)["entity_macro_f1"] == pytest.approx(expected)
+
+
 @given(pairs=tagged("iob2"), draws=st.lists(st.integers(0, 10**6), min_size=1, max_size=6))
 def test_a_selection_scores_as_if_it_were_the_data(
     pairs: list[list[tuple[str, str]]], draws: list[int]

@@ -21,7 +21,7 @@ SIZES: dict[str, Any] = {
     "intermediate_size": 12,
     "max_position_embeddings": 12,
 }
-SHAPE = ModelShape(**SIZES)
+SHAPE = ModelShape.model_validate(SIZES)
 LENGTHS = (3, 7, 1, 5)
 # The outputs that a choice reads, counted from the embeddings; how Hugging Face's hidden_states number them.
 READ: dict[Layers, list[int]] = {
