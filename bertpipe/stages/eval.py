@@ -30,7 +30,6 @@ from bertpipe.tasks import (
     TaskModel,
     describe,
     kind_of,
-    notes_of,
 )
 from bertpipe.training import Precision, prepare_device
 
@@ -112,11 +111,11 @@ def run(
     saved = open_model(model)
     kind = kind_of(description)
     examples = kind.read(data, config.split, description)
-    for note in notes_of(examples):
-        progress.note(note)
     task = kind.restore(task_name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
     task.check(examples)  # an unknown or missing label is told before the model has worked
+    for note in (notes := task.notes(examples)):
+        progress.note(note)
     finetuned = _finetuned_with(model)
     answerer = Answerer(
         task,
@@ -136,8 +135,8 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+        output.notes.extend(notes)
         output.counts["examples"] = len(examples)
-        output.notes.extend(notes_of(examples))
         _write_predictions(output.folder / "predictions.jsonl", examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)

@@ -6,12 +6,13 @@ from bertpipe.tasks.config import FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
-from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
+from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
     "Answerer",
     "Example",
+    "Examples",
     "FinetuneConfig",
     "Finetuning",
     "Judgement",

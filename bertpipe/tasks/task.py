@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from bertpipe.configs import Settings
+from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
@@ -91,7 +92,7 @@ class Examples(list[T]):
 
 
 def notes_of(examples: Sequence[Any]) -> tuple[str, ...]:
-    """Return what a user must know of how some examples were read."""
+    """Return what reading some examples told."""
     return examples.notes if isinstance(examples, Examples) else ()
 
 
@@ -161,6 +162,10 @@ class Task(ABC, Generic[D, E, I]):
             TaskDataError: one does not; it is named by its place.
         """
 
+    def notes(self, examples: Sequence[E]) -> list[str]:
+        """Return what a user has to know of some examples, a line each."""
+        return list(notes_of(examples))
+
     @abstractmethod
     def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:
         """Return what the model reads: one item an example, or several where an example is long."""
@@ -204,3 +209,11 @@ class Task(ABC, Generic[D, E, I]):
     @abstractmethod
     def judge(self, examples: Sequence[E], predictions: Sequence[Prediction], *, split: str) -> Judgement:
         """Score predictions against what is right."""
+
+
+def unlabelled(place: str, field: str) -> TaskDataError:
+    """Return the error of an example that does not say what is right."""
+    return TaskDataError(
+        f"{place}: no label in the field {field!r}",
+        hint="data without labels can be neither trained on nor scored; 'bertpipe predict' answers it",
+    )

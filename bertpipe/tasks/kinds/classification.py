@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -17,7 +17,7 @@ from bertpipe.metrics import ScoreReport, classification
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.task import Judgement, Prediction, Task
+from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
 from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
@@ -30,7 +30,7 @@ class ClassificationDescription(TextsDescription):
 
     kind: Literal["classification"]
     label_names: dict[str, str] = Field(
-        default_factory=dict, description="Names for what the data calls its labels, such as {'0': negative}."
+        default_factory=dict, description="Names for what the data calls its labels, such as {0: negative}."
     )
     metrics: tuple[Metric, ...] = Field(
         ("accuracy", "macro_f1", "matthews_correlation"),
@@ -39,6 +39,12 @@ class ClassificationDescription(TextsDescription):
         description="Scores to tell; models are compared by the first.",
     )
     positive: str | None = Field(None, description="The label that the score f1 is about.")
+
+    @field_validator("label_names", mode="before")
+    @classmethod
+    def _labels_are_text(cls, names: Any) -> Any:
+        """YAML reads the keys of ``{0: negative}`` as numbers."""
+        return {str(key): name for key, name in names.items()} if isinstance(names, dict) else names
 
     @model_validator(mode="after")
     def _f1_is_about_a_label(self) -> Self:
@@ -204,10 +210,7 @@ def named(label: Any, names: Mapping[str, str], *, field: str, place: str) -> st
         TaskDataError: there is none, or it is no label.
     """
     if label is None or (isinstance(label, str) and not label):
-        raise TaskDataError(
-            f"{place}: no label in the field {field!r}",
-            hint="this split cannot be trained on or scored without labels",
-        )
+        raise unlabelled(place, field)
     # One line of a table holds a label (confusion.tsv).
     if isinstance(label, str | int) and not set(str(label)) & set("\t\r\n"):
         return names.get(str(label), str(label))

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertpipe.errors import ConfigError
-from bertpipe.tasks.kinds import KINDS, ClassificationDescription, RegressionDescription, TaskDescription
+from bertpipe.tasks.catalog.glue import GLUE
+from bertpipe.tasks.catalog.korean import KOREAN
+from bertpipe.tasks.catalog.others import OTHERS
+from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.task import Task
 
-CATALOG: Mapping[str, TaskDescription] = {
-    "film-reviews": ClassificationDescription(kind="classification"),
-    "product-reviews": RegressionDescription(kind="regression", target="score"),
-}
+CATALOG: Mapping[str, TaskDescription] = {**GLUE, **KOREAN, **OTHERS}
 
 
 def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
