@@ -18,7 +18,6 @@ from bertpipe.tasks import (
     describe,
     finetuned_with,
     kind_of,
-    notes_of,
     open_answerer,
     restore_task,
     write_predictions,
@@ -97,10 +96,10 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    for note in notes_of(examples):
-        progress.note(note)
     task = restore_task(saved, task_name, description)
     task.check(examples)  # an unknown or missing label is told before the model has worked
+    for note in (notes := task.notes(examples)):
+        progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
@@ -111,8 +110,8 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+        output.notes.extend(notes)
         output.counts["examples"] = len(examples)
-        output.notes.extend(notes_of(examples))
         write_predictions(output.folder / "predictions.jsonl", examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)

@@ -18,6 +18,7 @@ from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     Answerer,
     Example,
+    Examples,
     FinetuneConfig,
     Finetuning,
     Judgement,
@@ -103,14 +104,12 @@ def run(
     description = describe(task_name, settings.tasks)
     kind = kind_of(description)
     saved = open_model(model)
-    whole = kind.read(data, "train", description)
+    examples = choose(kind.read(data, "train", description), config)
     dev = kind.read(data, "dev", description)
-    notes = [*notes_of(whole), *notes_of(dev)]
-    for note in notes:
-        progress.note(note)
-    examples = choose(whole, config)
     task = kind.learn(task_name, description, examples)
     task.check(dev)
+    for note in (notes := [*task.notes(examples), *task.notes(dev)]):
+        progress.note(note)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -203,7 +202,7 @@ def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
         )
     key = randomness.key(config.seed, "training examples")
     drawn = randomness.permuted(np.arange(config.train_examples), size=len(examples), key=key)
-    return [examples[number] for number in np.sort(drawn)]
+    return Examples([examples[number] for number in np.sort(drawn)], notes_of(examples))
 
 
 def _problem(

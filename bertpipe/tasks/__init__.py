@@ -7,13 +7,14 @@ from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
-from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
+from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
     "AnswerConfig",
     "Answerer",
     "Example",
+    "Examples",
     "FinetuneConfig",
     "Finetuning",
     "Judgement",

@@ -96,7 +96,7 @@ class Examples(list[T]):
 
 
 def notes_of(examples: Sequence[Any]) -> tuple[str, ...]:
-    """Return what a user must know of how some examples were read."""
+    """Return what reading some examples told."""
     return examples.notes if isinstance(examples, Examples) else ()
 
 
@@ -165,6 +165,10 @@ class Task(ABC, Generic[D, E, I]):
         Raises:
             TaskDataError: one does not; it is named by its place.
         """
+
+    def notes(self, examples: Sequence[E]) -> list[str]:
+        """Return what a user has to know of some examples, a line each."""
+        return list(notes_of(examples))
 
     @abstractmethod
     def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:

@@ -15,7 +15,6 @@ from bertpipe.tasks import (
     describe,
     finetuned_with,
     kind_of,
-    notes_of,
     open_answerer,
     restore_task,
     write_predictions,
@@ -79,9 +78,9 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    for note in notes_of(examples):
-        progress.note(note)
     task = restore_task(saved, task_name, description.of_split(config.split))
+    for note in (notes := task.notes(examples)):
+        progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
@@ -93,7 +92,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
-        output.notes.extend(notes_of(examples))
+        output.notes.extend(notes)
         write_predictions(output.folder / PREDICTIONS, examples, predictions)
         for name, content in official.items():
             (output.folder / name).write_text(content, encoding="utf-8", newline="\n")

@@ -7,6 +7,9 @@ import pytest
 
 from bertpipe.artifacts import written_whole
 from bertpipe.errors import ArtifactError
+from bertpipe.tasks import describe
+from bertpipe.tasks.catalog import CATALOG
+from bertpipe.tasks.submissions import SubmittedDescription
 from bertpipe.tools import submit
 
 ALL = list(submit.GLUE_FILES)
@@ -92,3 +95,19 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     assert (tmp_path / "text.zip").read_text() == "mine"
     with pytest.raises(ArtifactError, match="glue is no name of an archive"):
         submit.run(predictions=folders, out=tmp_path / "glue")
+
+
+def test_the_tasks_of_glue_write_the_files_of_glue() -> None:
+    """Each of the eleven is written for one test set of one task; STS-B stays on its scale."""
+    named = [
+        name
+        for description in CATALOG.values()
+        if isinstance(description, SubmittedDescription)
+        for name in description.submission.values()
+    ]
+    assert sorted(named) == sorted(ALL)
+    assert describe("mnli", {}).model_dump()["submission"] == {
+        "test": "MNLI-m.tsv",
+        "test_mismatched": "MNLI-mm.tsv",
+    }
+    assert describe("sts-b", {}).model_dump()["scale"] == (0, 5)

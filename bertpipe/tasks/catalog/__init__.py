@@ -4,32 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from bertpipe.errors import ConfigError
-from bertpipe.tasks.kinds import (
-    KINDS,
-    ClassificationDescription,
-    MultipleChoiceDescription,
-    RegressionDescription,
-    TaskDescription,
-)
+from bertpipe.tasks.catalog.choices import CHOICES
+from bertpipe.tasks.catalog.glue import GLUE
+from bertpipe.tasks.catalog.korean import KOREAN
+from bertpipe.tasks.catalog.others import OTHERS
+from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.task import Task
 
-_CHOICES: Mapping[str, TaskDescription] = {
-    "codah": MultipleChoiceDescription(
-        kind="multiple_choice",
-        header=("category", "prompt", "ending0", "ending1", "ending2", "ending3", "answer"),
-        context=("prompt",),
-        target="answer",
-    ),
-    "swag": MultipleChoiceDescription(
-        kind="multiple_choice", files={"dev": "val.csv"}, context=("sent1",), beginning="sent2"
-    ),
-}
-
-CATALOG: Mapping[str, TaskDescription] = {
-    **_CHOICES,
-    "film-reviews": ClassificationDescription(kind="classification"),
-    "product-reviews": RegressionDescription(kind="regression", target="score"),
-}
+CATALOG: Mapping[str, TaskDescription] = {**CHOICES, **GLUE, **KOREAN, **OTHERS}
 
 
 def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
