@@ -1,11 +1,14 @@
 """The archive for GLUE's leaderboard."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bertpipe.artifacts import written_whole
+from bertpipe.cli import main
 from bertpipe.errors import ArtifactError
 from bertpipe.tasks import describe
 from bertpipe.tasks.catalog import CATALOG
@@ -111,3 +114,15 @@ def test_the_tasks_of_glue_write_the_files_of_glue() -> None:
         "test_mismatched": "MNLI-mm.tsv",
     }
     assert describe("sts-b", {}).model_dump()["scale"] == (0, 5)
+
+
+def test_folders_are_named_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pattern of the shell gives them; the summary is what ``run`` returns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    folders = [predicted(Path(name), f"{name}.tsv").name for name in ("MRPC", "RTE")]
+    result = CliRunner().invoke(main, ["submit", *folders, "--out", "glue.zip", "--json"])
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["files"] == ["MRPC.tsv", "RTE.tsv"]
+    assert zipfile.is_zipfile("glue.zip")
+    assert CliRunner().invoke(main, ["submit", "--out", "glue.zip"]).exit_code == 2

@@ -97,9 +97,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             CheckpointError: the model does not know a label that the description names.
         """
         unknown = [label for label in description.label_names.values() if label not in labels]
-        if unknown:
+        if labels and unknown:
             raise CheckpointError(
-                f"the model knows {', '.join(labels) or 'no labels'}, but not {unknown[0]!r} of {name}",
+                f"the model knows {', '.join(labels)}, but not {unknown[0]!r} of {name}",
                 hint="name a model that was fine-tuned for this task",
             )
         return cls(name, description, labels)
