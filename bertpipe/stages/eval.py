@@ -20,7 +20,7 @@ from bertpipe.tasks import (
     kind_of,
     open_answerer,
     restore_task,
-    write_predictions,
+    write_answers,
 )
 from bertpipe.training import prepare_device
 
@@ -96,7 +96,7 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    task = restore_task(saved, task_name, description)
+    task = restore_task(saved, task_name, description, split=config.split)
     task.check(examples)  # an unknown or missing label is told before the model has worked
     for note in (notes := task.notes(examples)):
         progress.note(note)
@@ -112,7 +112,7 @@ def run(
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.notes.extend(notes)
         output.counts["examples"] = len(examples)
-        write_predictions(output.folder / "predictions.jsonl", examples, predictions)
+        write_answers(output.folder, task, examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}

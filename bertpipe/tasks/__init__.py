@@ -1,6 +1,6 @@
 """Labelled tasks: what they are, how they are read, trained on and scored."""
 
-from bertpipe.tasks.answering import Answerer, write_predictions
+from bertpipe.tasks.answering import Answerer, write_answers
 from bertpipe.tasks.catalog import describe, kind_of
 from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
 from bertpipe.tasks.finetuning import Finetuning, TaskData
@@ -29,5 +29,5 @@ __all__ = [
     "notes_of",
     "open_answerer",
     "restore_task",
-    "write_predictions",
+    "write_answers",
 ]

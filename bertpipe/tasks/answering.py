@@ -18,6 +18,8 @@ from bertpipe.tasks.task import Example, Prediction, Task
 from bertpipe.training import Precision, autocast
 from bertpipe.vocab import Tokenizer
 
+PREDICTIONS = "predictions.jsonl"
+
 # Enough to find others of the same length.
 _EXAMPLES_AT_ONCE = 4096
 
@@ -93,7 +95,18 @@ def by_length(lengths: Numbers, *, batch_size: int) -> Iterator[Numbers]:
         yield order[start : start + batch_size]
 
 
-def write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
+def write_answers(
+    folder: Path, task: Task[Any, Any, Any], examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> list[str]:
+    """Write predictions as ours, and as the task's official scorer takes them; return the files' names."""
+    official = task.submission(examples, predictions)
+    _write_predictions(folder / PREDICTIONS, examples, predictions)
+    for name, content in official.items():
+        (folder / name).write_text(content, encoding="utf-8", newline="\n")
+    return [PREDICTIONS, *sorted(official)]
+
+
+def _write_predictions(path: Path, examples: Sequence[Example], predictions: Sequence[Prediction]) -> None:
     """Write a JSON object an example: its id, what is right where the data says so, and the prediction."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
         for example, prediction in zip(examples, predictions, strict=True):

@@ -17,11 +17,9 @@ from bertpipe.tasks import (
     kind_of,
     open_answerer,
     restore_task,
-    write_predictions,
+    write_answers,
 )
 from bertpipe.training import prepare_device
-
-PREDICTIONS = "predictions.jsonl"
 
 
 class PredictConfig(AnswerConfig):
@@ -78,13 +76,12 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    task = restore_task(saved, task_name, description.of_split(config.split))
+    task = restore_task(saved, task_name, description, split=config.split)
     for note in (notes := task.notes(examples)):
         progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
-    official = task.submission(examples, predictions)
     recorded = {
         "predict": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -93,11 +90,9 @@ def run(
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
         output.notes.extend(notes)
-        write_predictions(output.folder / PREDICTIONS, examples, predictions)
-        for name, content in official.items():
-            (output.folder / name).write_text(content, encoding="utf-8", newline="\n")
+        files = write_answers(output.folder, task, examples, predictions)
     return PredictSummary(
         examples=len(examples),
         finetuned_for=finetuned_with(model).get("task"),
-        files=[PREDICTIONS, *sorted(official)],
+        files=files,
     )
