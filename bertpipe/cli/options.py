@@ -77,11 +77,13 @@ class StageCall:
                 results.print_table(table)
 
 
-def stage(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def stage(
+    name: str, *, writes: str = "Folder to write"
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add ``--params --set --out --json --quiet`` and hand the command a ``StageCall``."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        @click.option("--out", type=FOLDER, required=True, help="Folder to write; replaced when whole.")
+        @click.option("--out", type=FOLDER, required=True, help=f"{writes}; replaced when whole.")
         @click.option("--params", type=FOLDER, help="Settings file; default: params.yaml, if there.")
         @click.option(
             "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable."

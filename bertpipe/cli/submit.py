@@ -9,7 +9,7 @@ from bertpipe.cli import options
 
 @click.command()
 @click.argument("predictions", nargs=-1, required=True, type=options.FOLDER, metavar="PREDICTIONS...")
-@options.stage("submit")
+@options.stage("submit", writes="Archive to write, such as glue.zip")
 def submit(predictions: tuple[Path, ...], stage: options.StageCall) -> None:
     """Put outputs of predict into one archive for GLUE's leaderboard."""
     from bertpipe.configs import Settings

@@ -39,6 +39,18 @@ def mean_squared_error(gold: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.mean((gold - predicted) ** 2))
 
 
+def f1(gold: ArrayLike, predicted: ArrayLike, *, threshold: float) -> float:
+    """Return the harmonic mean of precision and recall, where numbers from ``threshold`` on are positive.
+
+    Raises:
+        TrainingDivergedError: a prediction is not finite.
+    """
+    gold, predicted = _numbers(gold, predicted)
+    is_positive, said_positive = gold >= threshold, predicted >= threshold
+    counted = int(is_positive.sum() + said_positive.sum())
+    return 2 * int((is_positive & said_positive).sum()) / counted if counted else 0.0
+
+
 def is_constant(predicted: ArrayLike) -> bool:
     """Tell whether every prediction is the same: a model that has collapsed."""
     return bool(np.ptp(np.asarray(predicted, dtype=np.float64)) == 0)

@@ -113,10 +113,10 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    for note in notes_of(examples):
-        progress.note(note)
-    task = restore_task(saved, task_name, description.of_split(config.split))
+    task = restore_task(saved, task_name, description, split=config.split)
     task.check(examples)  # an unknown or missing label is told before the model has worked
+    for note in (notes := notes_of(examples)):
+        progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
@@ -131,8 +131,8 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+        output.notes.extend(notes)
         output.counts["examples"] = len(examples)
-        output.notes.extend(notes_of(examples))
         write_answers(output.folder, task, examples, predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)

@@ -19,6 +19,7 @@ from bertpipe.tasks import (
     Answerer,
     Ending,
     Example,
+    Examples,
     FinetuneConfig,
     Finetuning,
     Head,
@@ -111,17 +112,15 @@ def run(
     description = describe(task_name, settings.tasks)
     kind = kind_of(description)
     saved = open_model(model)
-    whole = kind.read(data, "train", description)
+    examples = choose(kind.read(data, "train", description), config)
     dev = kind.read(data, "dev", description)
-    notes = [*notes_of(whole), *notes_of(dev)]
-    for note in notes:
-        progress.note(note)
-    examples = choose(whole, config)
     task = kind.learn(task_name, description, examples)
     if config.class_weights is not None:
         task = task.weighted(config.class_weights, examples)
     task.check(dev)
     head = task.head.on(config.feature_shape)
+    for note in (notes := [*notes_of(examples), *notes_of(dev)]):
+        progress.note(note)
     recorded = {
         "finetune": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -230,7 +229,7 @@ def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
         )
     key = randomness.key(config.seed, "training examples")
     drawn = randomness.permuted(np.arange(config.train_examples), size=len(examples), key=key)
-    return [examples[number] for number in np.sort(drawn)]
+    return Examples([examples[number] for number in np.sort(drawn)], notes_of(examples))
 
 
 def _problem(

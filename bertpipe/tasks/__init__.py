@@ -9,7 +9,7 @@ from bertpipe.tasks.heads import Head, TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
 from bertpipe.tasks.rates import freeze
-from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
+from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
@@ -17,6 +17,7 @@ __all__ = [
     "Answerer",
     "Ending",
     "Example",
+    "Examples",
     "FinetuneConfig",
     "Finetuning",
     "Head",

@@ -98,11 +98,11 @@ def by_length(lengths: Numbers, *, batch_size: int) -> Iterator[Numbers]:
 def write_answers(
     folder: Path, task: Task[Any, Any, Any], examples: Sequence[Example], predictions: Sequence[Prediction]
 ) -> list[str]:
-    """Write predictions, and what the task's official scorer takes; return the names of the files."""
+    """Write predictions as ours, and as the task's official scorer takes them; return the files' names."""
     official = task.submission(examples, predictions)
+    _write_predictions(folder / PREDICTIONS, examples, predictions)
     for name, content in official.items():
         (folder / name).write_text(content, encoding="utf-8", newline="\n")
-    _write_predictions(folder / PREDICTIONS, examples, predictions)
     return [PREDICTIONS, *sorted(official)]
 
 

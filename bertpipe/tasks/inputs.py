@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertpipe.model import TokenBatch
-from bertpipe.vocab import Tokenizer
+from bertpipe.vocab import Encoded, Encoder, Tokenizer
 
 Ids = NDArray[np.int64]
 Numbers = NDArray[np.int64]
@@ -76,39 +76,55 @@ def encode_texts(
         width: so many sequences stand for an example.
     """
     texts = len(sequences[0])
-    encoded = tokenizer.encode([text for sequence in sequences for text in sequence])
-    parts = np.split(encoded.ids.astype(np.int64), np.cumsum(encoded.lengths)[:-1])
-    room = max_seq_length - 1 - texts
-    cls, sep = np.array([tokenizer.cls_id]), np.array([tokenizer.sep_id])
-    cut = np.zeros(len(sequences), dtype=np.bool_)
-    input_ids: list[Ids] = []
-    firsts = np.empty(len(sequences), dtype=np.int64)
-    for number in range(len(sequences)):
-        whole = parts[number * texts : (number + 1) * texts]
-        kept = fit(whole, room=room)
-        cut[number] = kept is not whole
-        input_ids.append(np.concatenate([cls, *(piece for part in kept for piece in (part, sep))]))
-        firsts[number] = len(kept[0]) + 2
+    encoded = Encoder(tokenizer).encode([text for sequence in sequences for text in sequence])
+    whole = encoded.lengths.reshape(-1, texts)
+    kept = fit(whole, room=max_seq_length - 1 - texts)
+    is_cut = (kept < whole).any(axis=1)
     return Inputs(
-        input_ids=input_ids,
-        first_segment_lengths=firsts,
+        input_ids=_with_special_tokens(encoded, kept, tokenizer),
+        first_segment_lengths=kept[:, 0] + 2,
         example_numbers=np.arange(len(sequences) // width),
         width=width,
-        truncated=int(cut.reshape(-1, width).any(axis=1).sum()),
+        truncated=int(is_cut.reshape(-1, width).any(axis=1).sum()),
     )
 
 
-def fit(parts: list[Ids], *, room: int) -> list[Ids]:
+def fit(lengths: Numbers, *, room: int) -> Numbers:
     """Cut the longer text first, then both alike, as ``truncation=True`` of Hugging Face's tokenizers.
 
-    What fits comes back as it is.
+    Args:
+        lengths: tokens of one text or two a sequence, int64 ``[M, 1]`` or ``[M, 2]``.
+        room: tokens that a sequence may have.
+
+    Returns:
+        How many tokens of each text stay, of the same shape.
     """
-    if sum(len(part) for part in parts) <= room:
-        return parts
-    if len(parts) == 1:
-        return [parts[0][:room]]
-    first, second = (len(part) for part in parts)
-    shorter = min(first, second, room // 2)
-    longer = room - shorter
-    first, second = (longer, shorter) if first > second else (shorter, longer)
-    return [parts[0][:first], parts[1][:second]]
+    if lengths.shape[1] == 1:
+        return np.minimum(lengths, room)
+    shorter = np.minimum(lengths.min(axis=1), room // 2)
+    first_is_longer = lengths[:, 0] > lengths[:, 1]
+    cut = np.stack(
+        [
+            np.where(first_is_longer, room - shorter, shorter),
+            np.where(first_is_longer, shorter, room - shorter),
+        ],
+        axis=1,
+    )
+    return np.where(lengths.sum(axis=1, keepdims=True) > room, cut, lengths)
+
+
+def _with_special_tokens(encoded: Encoded, kept: Numbers, tokenizer: Tokenizer) -> list[Ids]:
+    """Return ``[CLS]`` and each text's beginning with a ``[SEP]``, a sequence a row of ``kept``.
+
+    The arrays are views of one: there are too many of them to join each.
+    """
+    ends = np.cumsum((kept + 1).sum(axis=1) + 1)  # [M]
+    starts = np.concatenate([[0], ends[:-1]])
+    ids = np.full(int(ends[-1]), tokenizer.sep_id, dtype=np.int64)
+    ids[starts] = tokenizer.cls_id
+    sizes = kept.reshape(-1)  # [M * texts], as the texts were encoded
+    sources = np.cumsum(encoded.lengths) - encoded.lengths
+    places = (starts[:, None] + 1 + np.cumsum(kept + 1, axis=1) - (kept + 1)).reshape(-1)
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    ids[np.repeat(places, sizes) + within] = encoded.ids[np.repeat(sources, sizes) + within]
+    return [ids[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)]

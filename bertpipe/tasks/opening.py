@@ -16,18 +16,22 @@ from bertpipe.tasks.kinds import TaskDescription
 from bertpipe.tasks.task import Task
 
 
-def restore_task(saved: SavedModel, name: str, description: TaskDescription) -> Task[Any, Any, Any]:
-    """Return the task as the model has learned it.
+def restore_task(
+    saved: SavedModel, name: str, description: TaskDescription, *, split: str
+) -> Task[Any, Any, Any]:
+    """Return the task as the model has learned it, for one split.
 
     Args:
         saved: a fine-tuned model.
         name: of the task.
         description: of the data at hand.
+        split: the part of it that will be answered.
 
     Raises:
         CheckpointError: the model has no head, or one for another kind of task.
     """
-    task = kind_of(description).restore(name, description, labels=saved.labels, config=saved.extra)
+    kind, description = kind_of(description), description.of_split(split)
+    task = kind.restore(name, description, labels=saved.labels, config=saved.extra)
     _check_head(saved, task)
     return task
 

@@ -101,7 +101,7 @@ class Examples(list[T]):
 
 
 def notes_of(examples: Sequence[Any]) -> tuple[str, ...]:
-    """Return what a user must know of how some examples were read."""
+    """Return what reading some examples told."""
     return examples.notes if isinstance(examples, Examples) else ()
 
 

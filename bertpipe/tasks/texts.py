@@ -49,7 +49,6 @@ def read_texts(
     split: str,
     description: TextsDescription,
     *,
-    of_cell: Callable[[str], Any] = str,
     target: Callable[[Record], Any] | None = None,
 ) -> Examples[TextExample]:
     """Return the examples of one split, at least one.
@@ -58,8 +57,7 @@ def read_texts(
         folder: of the task.
         split: such as ``dev``.
         description: of the data.
-        of_cell: what a target means in a table, where all is text.
-        target: finds the target elsewhere than in the field that the description names.
+        target: finds what is right; unset: the field that the description names.
 
     Raises:
         TaskDataError: there is no such file, it holds nothing, or a line is wrong.
@@ -69,7 +67,7 @@ def read_texts(
         TextExample(
             id=id_of(record, number, description),
             texts=_texts(record, description),
-            target=target(record) if target else _target(record, description.target, of_cell),
+            target=target(record) if target else optional_field(record, description.target),
             place=record.place,
         )
         for number, record in enumerate(records)
@@ -82,11 +80,6 @@ def read_texts(
 def _texts(record: Record, description: TextsDescription) -> tuple[str, ...]:
     may_be_empty = description.empty_texts != "refuse"
     return tuple(text_field(record, name, may_be_empty=may_be_empty) for name in description.texts)
-
-
-def _target(record: Record, name: str, of_cell: Callable[[str], Any]) -> Any:
-    value = optional_field(record, name)
-    return of_cell(value) if record.is_text and value is not None else value
 
 
 def _without_empty(found: list[TextExample], split: str, notes: Sequence[str]) -> Examples[TextExample]:

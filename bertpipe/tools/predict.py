@@ -77,9 +77,9 @@ def run(
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    for note in notes_of(examples):
+    task = restore_task(saved, task_name, description, split=config.split)
+    for note in (notes := notes_of(examples)):
         progress.note(note)
-    task = restore_task(saved, task_name, description.of_split(config.split))
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
@@ -90,7 +90,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(examples)
-        output.notes.extend(notes_of(examples))
+        output.notes.extend(notes)
         files = write_answers(output.folder, task, examples, predictions)
     return PredictSummary(
         examples=len(examples),

@@ -175,6 +175,8 @@ def test_a_model_of_another_kind_is_refused(answer: Make, save_model: Make, writ
         answer(model, data, CHOOSER.description)
     with pytest.raises(CheckpointError, match=r"fine-tuned for single_label_.*needs multi_label_class"):
         answer(model, data, LABELLER.description)
+    with pytest.raises(CheckpointError, match="holds a BertForMultipleChoice, mine needs a BertForSeq"):
+        answer(save_model(CHOOSER, "chooser"), data, NAMED)
 
 
 def test_a_model_of_another_task_is_refused(

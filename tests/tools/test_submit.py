@@ -1,12 +1,18 @@
 """The archive for GLUE's leaderboard."""
 
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from bertpipe.artifacts import written_whole
+from bertpipe.cli import main
 from bertpipe.errors import ArtifactError
+from bertpipe.tasks import describe
+from bertpipe.tasks.catalog import CATALOG
+from bertpipe.tasks.submissions import SubmittedDescription
 from bertpipe.tools import submit
 
 ALL = list(submit.GLUE_FILES)
@@ -92,3 +98,31 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     assert (tmp_path / "text.zip").read_text() == "mine"
     with pytest.raises(ArtifactError, match="glue is no name of an archive"):
         submit.run(predictions=folders, out=tmp_path / "glue")
+
+
+def test_the_tasks_of_glue_write_the_files_of_glue() -> None:
+    """Each of the eleven is written for one test set of one task; STS-B stays on its scale."""
+    named = [
+        name
+        for description in CATALOG.values()
+        if isinstance(description, SubmittedDescription)
+        for name in description.submission.values()
+    ]
+    assert sorted(named) == sorted(ALL)
+    assert describe("mnli", {}).model_dump()["submission"] == {
+        "test": "MNLI-m.tsv",
+        "test_mismatched": "MNLI-mm.tsv",
+    }
+    assert describe("sts-b", {}).model_dump()["scale"] == (0, 5)
+
+
+def test_folders_are_named_one_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a pattern of the shell gives them; the summary is what ``run`` returns."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    folders = [predicted(Path(name), f"{name}.tsv").name for name in ("MRPC", "RTE")]
+    result = CliRunner().invoke(main, ["submit", *folders, "--out", "glue.zip", "--json"])
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["files"] == ["MRPC.tsv", "RTE.tsv"]
+    assert zipfile.is_zipfile("glue.zip")
+    assert CliRunner().invoke(main, ["submit", "--out", "glue.zip"]).exit_code == 2

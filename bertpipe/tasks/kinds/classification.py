@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional
 
@@ -32,7 +32,7 @@ class ClassificationDescription(SubmittedDescription):
 
     kind: Literal["classification"]
     label_names: dict[str, str] = Field(
-        default_factory=dict, description="Names for what the data calls its labels, such as {'0': negative}."
+        default_factory=dict, description="Names for what the data calls its labels, such as {0: negative}."
     )
     metrics: tuple[Metric, ...] = Field(
         ("accuracy", "macro_f1", "matthews_correlation"),
@@ -41,6 +41,12 @@ class ClassificationDescription(SubmittedDescription):
         description="Scores to tell; models are compared by the first.",
     )
     positive: str | None = Field(None, description="The label that the score f1 is about.")
+
+    @field_validator("label_names", mode="before")
+    @classmethod
+    def _labels_are_text(cls, names: Any) -> Any:
+        """YAML reads the keys of ``{0: negative}`` as numbers."""
+        return {str(key): name for key, name in names.items()} if isinstance(names, dict) else names
 
     @model_validator(mode="after")
     def _f1_is_about_a_label(self) -> Self:
@@ -98,9 +104,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             CheckpointError: the model does not know a label that the description names.
         """
         unknown = [label for label in description.label_names.values() if label not in labels]
-        if unknown:
+        if labels and unknown:
             raise CheckpointError(
-                f"the model knows {', '.join(labels) or 'no labels'}, but not {unknown[0]!r} of {name}",
+                f"the model knows {', '.join(labels)}, but not {unknown[0]!r} of {name}",
                 hint="name a model that was fine-tuned for this task",
             )
         return cls(name, description, labels)

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, regression
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.formats import Record, optional_field
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.submissions import SubmittedDescription
@@ -23,6 +25,7 @@ from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
 _LARGEST = float(np.finfo(np.float32).max)
+Metric = Literal["pearson", "spearman", "mean_squared_error", "f1"]
 
 
 class RegressionDescription(SubmittedDescription):
@@ -30,11 +33,27 @@ class RegressionDescription(SubmittedDescription):
 
     kind: Literal["regression"]
     target: str = Field("label", description="Field of the number to predict.")
+    metrics: tuple[Metric, ...] = Field(
+        ("pearson", "spearman", "mean_squared_error"),
+        min_length=1,
+        strict=False,
+        description="Scores to tell; models are compared by the first.",
+    )
+    threshold: float | None = Field(
+        None, description="The score f1 takes numbers from here on for positive, as KLUE-STS does from 3."
+    )
+
     scale: tuple[float, float] | None = Field(
         None,
         strict=False,
         description="Lowest and highest number that the submission's file may hold, such as [0, 5].",
     )
+
+    @model_validator(mode="after")
+    def _f1_has_a_threshold(self) -> Self:
+        if "f1" in self.metrics and self.threshold is None:
+            raise ValueError("the score f1 needs threshold, the number from which on something is positive")
+        return self
 
 
 @dataclass(frozen=True)
@@ -46,7 +65,7 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
     @classmethod
     def read(cls, folder: Path, split: str, description: RegressionDescription) -> list[TextExample]:
         """Return the examples of one split."""
-        return read_texts(folder, split, description)
+        return read_texts(folder, split, description, target=partial(_found, name=description.target))
 
     @classmethod
     def learn(cls, name: str, description: RegressionDescription, examples: Sequence[TextExample]) -> Self:
@@ -111,25 +130,18 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
     def judge(
         self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
     ) -> Judgement:
-        """Return Pearson's and Spearman's correlation and the mean squared error."""
+        """Return the scores that the description asks for."""
         gold = self._numbers(examples)
         predicted = np.array([float(prediction["prediction"]) for prediction in predictions])
 
-        ranks = regression.Ranks(gold), regression.Ranks(predicted)
-
-        def scorer(numbers: NDArray[np.int64]) -> dict[str, float]:
-            return {
-                "pearson": regression.pearson(gold[numbers], predicted[numbers]),
-                "spearman": regression.pearson(*(side.of(numbers) for side in ranks)),
-                "mean_squared_error": regression.mean_squared_error(gold[numbers], predicted[numbers]),
-            }
-
+        scorer = _Scorer(gold, predicted, self.description)
         report = ScoreReport(
             task=self.name,
             split=split,
             n=len(gold),
             scores=scorer(np.arange(len(gold))),
-            primary="pearson",
+            primary=self.description.metrics[0],
+            extra=_what_is_positive(self.description),
         )
         mean = np.full(len(gold), gold.mean(dtype=np.float64))
         return Judgement(
@@ -141,6 +153,50 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
 
     def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.float32]:
         return np.array([_number(example, self.description) for example in examples], dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class _Scorer:
+    """The scores of some of the predictions."""
+
+    gold: NDArray[np.float32]
+    predicted: NDArray[np.float64]
+    description: RegressionDescription
+
+    @cached_property
+    def _ranks(self) -> tuple[regression.Ranks, regression.Ranks]:
+        return regression.Ranks(self.gold), regression.Ranks(self.predicted)
+
+    def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
+        return {name: self._score(name, numbers) for name in self.description.metrics}
+
+    def _score(self, name: Metric, numbers: NDArray[np.int64]) -> float:
+        gold, predicted = self.gold[numbers], self.predicted[numbers]
+        match name:
+            case "pearson":
+                return regression.pearson(gold, predicted)
+            case "spearman":
+                return regression.pearson(*(side.of(numbers) for side in self._ranks))
+            case "mean_squared_error":
+                return regression.mean_squared_error(gold, predicted)
+            case "f1":
+                assert self.description.threshold is not None
+                return regression.f1(gold, predicted, threshold=self.description.threshold)
+
+
+def _what_is_positive(description: RegressionDescription) -> dict[str, str]:
+    return {"positive": f">={description.threshold:g}"} if "f1" in description.metrics else {}
+
+
+def _found(record: Record, *, name: str) -> Any:
+    """Return the target of a record; in a table, where all is text, the number that a text says."""
+    value = optional_field(record, name)
+    if not record.is_text or value is None:
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def _number(example: TextExample, description: RegressionDescription) -> float:
