@@ -17,6 +17,7 @@ from bertpipe.vocab import (
     count_pieces,
     count_words,
 )
+from bertpipe.vocab.locating import locate
 
 LETTERS = "abcdefgié한국어서울12,.!"
 UNCASED = Tokenizer.build(
@@ -102,6 +103,23 @@ def test_every_algorithm_tells_words_without_the_space_before(algorithm: str) ->
     assert not any(" " in PLAIN[start:end] for start, end in located.offsets)
     covered = {place for start, end in located.offsets.tolist() for place in range(start, end)}
     assert covered == {place for place, letter in enumerate(PLAIN) if letter != " "}
+
+
+@given(st.lists(TEXTS, max_size=3))
+def test_words_that_are_known_are_where_they_stand(texts: list[str]) -> None:
+    """To look at each different word once gives what looking at whole texts gives."""
+    fast, whole = locate(texts, UNCASED), UNCASED.locate(texts)
+    assert fast.ids.tolist() == whole.ids.tolist()
+    assert fast.lengths.tolist() == whole.lengths.tolist()
+    assert fast.offsets.tolist() == whole.offsets.tolist()
+
+
+@pytest.mark.parametrize("algorithm", list(ALGORITHMS))
+def test_known_words_of_every_algorithm(algorithm: str) -> None:
+    """Also where a space is part of a token."""
+    tokenizer = trained(algorithm)
+    fast, whole = locate([PLAIN, PLAIN[3:]], tokenizer), tokenizer.locate([PLAIN, PLAIN[3:]])
+    assert fast.ids.tolist() == whole.ids.tolist() and fast.offsets.tolist() == whole.offsets.tolist()
 
 
 def test_offsets_of_plain_text_are_those_of_transformers(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from bertpipe.errors import TaskDataError
 from bertpipe.tasks.inputs import Ids, Inputs, Numbers
 from bertpipe.tasks.qa.questions import Question
 from bertpipe.tasks.qa.reading import QuestionAnsweringDescription
-from bertpipe.vocab import Located, Tokenizer
+from bertpipe.vocab import Encoder, Located, Tokenizer
+from bertpipe.vocab.locating import locate, runs
 
 _SPECIAL = 3  # [CLS] and two [SEP]
 
@@ -71,7 +72,7 @@ def encode_questions(
         TaskDataError: a window has no room to move on.
     """
     contexts, numbers = _contexts(questions, tokenizer)
-    asked = tokenizer.encode([question.question.lstrip() for question in questions])
+    asked = Encoder(tokenizer).encode([question.question.lstrip() for question in questions])
     question_lengths = np.minimum(asked.lengths, description.max_query_length)
     sizes = contexts.tokens.lengths[numbers]
     room = max_seq_length - _SPECIAL - question_lengths
@@ -108,7 +109,7 @@ def _contexts(questions: Sequence[Question], tokenizer: Tokenizer) -> tuple[Cont
     known: dict[str, int] = {}
     numbers = [known.setdefault(question.context, len(known)) for question in questions]
     texts = list(known)
-    tokens = tokenizer.locate(texts)
+    tokens = locate(texts, tokenizer)
     begins = np.cumsum(tokens.lengths) - tokens.lengths
     return Contexts(texts=texts, tokens=tokens, begins=begins), np.array(numbers, dtype=np.int64)
 
@@ -159,7 +160,7 @@ class _Pieces:
 
     def joined(self) -> NDArray[np.uint32]:
         """Return the tokens of all windows, one after another."""
-        tokens: NDArray[np.uint32] = self.ids[_runs(self.begins, self.lengths)]
+        tokens: NDArray[np.uint32] = self.ids[runs(self.begins, self.lengths)]
         return tokens
 
 
@@ -169,13 +170,6 @@ def _input_ids(tokenizer: Tokenizer, asked: _Pieces, parts: _Pieces) -> list[Ids
     starts = np.append(0, ends[:-1])
     ids = np.full(int(ends[-1]), tokenizer.sep_id, dtype=np.int64)
     ids[starts] = tokenizer.cls_id
-    ids[_runs(starts + 1, asked.lengths)] = asked.joined()
-    ids[_runs(starts + 2 + asked.lengths, parts.lengths)] = parts.joined()
+    ids[runs(starts + 1, asked.lengths)] = asked.joined()
+    ids[runs(starts + 2 + asked.lengths, parts.lengths)] = parts.joined()
     return [ids[start:end] for start, end in pairwise([0, *ends.tolist()])]
-
-
-def _runs(starts: Numbers, lengths: Numbers) -> Numbers:
-    """Return the places of runs, one after another: from each start so many."""
-    before = np.cumsum(lengths) - lengths
-    places: Numbers = np.repeat(starts - before, lengths) + np.arange(int(lengths.sum()))
-    return places
