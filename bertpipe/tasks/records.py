@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bertpipe.errors import TaskDataError
 from bertpipe.tasks.formats import (
@@ -22,6 +22,7 @@ from bertpipe.tasks.task import Description, Examples
 Format = Literal["jsonl", "json", "tsv", "csv"]
 Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 
+_ALL_SPLITS = "*"
 _ENDINGS: dict[str, Format] = {
     **{f".{name}": name for name in get_args(Format)},
     ".txt": "tsv",  # as NSMC and SICK
@@ -32,9 +33,9 @@ class RecordsDescription(Description):
     """What a file of records looks like."""
 
     format: Format | None = Field(None, description="Unset: by the ending of the file's name; .txt is TSV.")
-    header: Names | dict[str, Names] = Field(
+    header: dict[str, Names] = Field(
         default_factory=dict,
-        description="Names of a table's columns where its file has no header, for all splits or by split, "
+        description="Names of a table's columns where its file has no header: a list, or lists by split, "
         "such as {train: [label, text]}.",
     )
     quotes: bool | None = Field(
@@ -47,9 +48,14 @@ class RecordsDescription(Description):
         "id", description="Field that names an example; unset, or not there: its number in the file."
     )
 
+    @field_validator("header", mode="before")
+    @classmethod
+    def _a_list_is_for_all_splits(cls, value: Any) -> Any:
+        return {_ALL_SPLITS: value} if isinstance(value, list | tuple) else value
+
     def header_of(self, split: str) -> Sequence[str]:
         """Return the names of a split's columns; empty where its file tells them."""
-        return self.header.get(split, ()) if isinstance(self.header, dict) else self.header
+        return self.header.get(split, self.header.get(_ALL_SPLITS, ()))
 
 
 def read_split(folder: Path, split: str, description: RecordsDescription) -> Examples[Record]:

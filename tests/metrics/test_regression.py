@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
+from sklearn.metrics import f1_score
 
 from bertpipe.errors import TrainingDivergedError
 from bertpipe.metrics import regression
@@ -28,6 +29,15 @@ def test_correlations_equal_scipy(both: tuple[list[float], list[float]]) -> None
     assert regression.pearson(gold, predicted) == pytest.approx(stats.pearsonr(gold, predicted)[0], abs=1e-12)
     assert regression.spearman(gold, predicted) == pytest.approx(
         stats.spearmanr(gold, predicted)[0], abs=1e-12
+    )
+
+
+@given(answers())
+def test_f1_equals_scikit_learn(both: tuple[list[float], list[float]]) -> None:
+    """Numbers from the threshold on are positive, as in KLUE-STS's official score."""
+    gold, predicted = (np.array(numbers) for numbers in both)
+    assert regression.f1(gold, predicted, threshold=1.25) == pytest.approx(
+        f1_score(gold >= 1.25, predicted >= 1.25, zero_division=0), abs=1e-12
     )
 
 

@@ -23,10 +23,14 @@ def test_an_unknown_task_is_told_with_the_known_ones() -> None:
     """Those of the user among them, with the way to describe one."""
     own = {"mine": RegressionDescription(kind="regression")}
     with pytest.raises(
-        ConfigError, match=r"unknown task 'x', known are .*film-reviews, .*mine, .*product-reviews"
+        ConfigError, match=r"unknown task 'mino', known are .*film-reviews, .*mine, .*product"
     ) as caught:
-        describe("x", own)
-    assert caught.value.hint is not None and "tasks.<name>" in caught.value.hint
+        describe("mino", own)
+    hint = caught.value.hint
+    assert hint is not None and hint.startswith("did you mean mine?") and "tasks.<name>" in hint
+    with pytest.raises(ConfigError) as caught:
+        describe("quite another", own)
+    assert caught.value.hint is not None and "did you mean" not in caught.value.hint
 
 
 def test_three_texts_are_too_many() -> None:

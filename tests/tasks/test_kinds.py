@@ -1,5 +1,6 @@
 """Classification and regression: targets, loss, predictions, scores."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pydantic import ValidationError
 from transformers import BertConfig
 from transformers.loss.loss_utils import ForSequenceClassificationLoss
 
+from bertpipe.configs import Params
 from bertpipe.errors import TaskDataError
 from bertpipe.model import TokenBatch
+from bertpipe.stages.eval import EvalSettings
 from bertpipe.tasks import Task
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.kinds import Classification, ClassificationDescription, Regression, RegressionDescription
@@ -134,3 +138,40 @@ def test_regression_by_hand() -> None:
         {"pearson": 1.0, "spearman": 1.0, "mean_squared_error": 14 / 3}
     )
     assert judgement.baseline["mean_squared_error"] == pytest.approx(2 / 3)
+
+
+def test_a_regression_tells_the_scores_that_are_asked_for() -> None:
+    """In their order, the first is the primary one; what is positive for F1 stands in the signature."""
+    description = RegressionDescription(kind="regression", metrics=("f1", "spearman"), threshold=3)
+    task = Regression.restore("things", description, labels=(), config={})
+    predictions = [{"prediction": value} for value in (2.5, 3.5, 3.0)]
+    report = task.judge(examples_of(1, 2, 3), predictions, split="dev").report
+    assert list(report.scores) == ["f1", "spearman"] and report.primary == "f1"
+    assert report.scores == pytest.approx({"f1": 2 / 3, "spearman": 0.5})
+    assert "|positive:>=3|" in report.signature()
+    with pytest.raises(ValidationError, match="the score f1 needs threshold"):
+        RegressionDescription(kind="regression", metrics=("f1",))
+
+
+def test_numbers_of_a_table_are_parsed(tmp_path: Path) -> None:
+    """All is text there; in JSON a text is still no number."""
+    (tmp_path / "dev.tsv").write_text("text\tscore\na\t4.50\nb\t-1e1\n")
+    assert [one.target for one in Regression.read(tmp_path, "dev", NUMBERS)] == [4.5, -10.0]
+    (tmp_path / "test.tsv").write_text("text\tscore\na\t1\nb\tnan\nc\tfive\nd\t\n")
+    examples = Regression.read(tmp_path, "test", NUMBERS)
+    for line, value in ((3, "nan"), (4, "'five'"), (5, "''")):
+        message = rf"test\.tsv:{line}: 'score' must be a finite number, found {value}"
+        with pytest.raises(TaskDataError, match=message):
+            Regression("things", NUMBERS).check([examples[0], examples[line - 2]])
+    (tmp_path / "train.jsonl").write_text('{"text": "a", "score": "4.5"}\n')
+    with pytest.raises(TaskDataError, match=r"train\.jsonl:1: 'score' must be a finite number, found '4\.5'"):
+        Regression("things", NUMBERS).check(Regression.read(tmp_path, "train", NUMBERS))
+
+
+def test_labels_may_be_named(tmp_path: Path) -> None:
+    """Also where YAML reads what the data calls them as numbers or truth values."""
+    params = tmp_path / "params.yaml"
+    params.write_text("tasks:\n  x: {kind: classification, label_names: {0: bad, 2: good, true: sure}}\n")
+    described = Params.load(params).read(EvalSettings).tasks["x"]
+    assert isinstance(described, ClassificationDescription)
+    assert described.label_names == {"0": "bad", "2": "good", "True": "sure"}

@@ -1,5 +1,6 @@
 """The tasks that are known by name."""
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,9 +23,11 @@ def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
     """
     known = {**CATALOG, **own}
     if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
         raise ConfigError(
             f"unknown task {name!r}, known are {', '.join(sorted(known))}",
-            hint="describe your own task under tasks.<name> in params.yaml",
+            hint=(f"did you mean {near[0]}? " if near else "")
+            + "your own task is described under tasks.<name> in params.yaml",
         )
     return known[name]
 
