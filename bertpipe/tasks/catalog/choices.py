@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from bertpipe.tasks.kinds import MultipleChoiceDescription, TaskDescription
 
+_CODAH = ("category", "prompt", "ending0", "ending1", "ending2", "ending3", "answer")
+
 CHOICES: Mapping[str, TaskDescription] = {
     # Chen et al. 2019: a fold of the official cross-validation, without a header.
     "codah": MultipleChoiceDescription(
         kind="multiple_choice",
-        header=("category", "prompt", "ending0", "ending1", "ending2", "ending3", "answer"),
+        header=dict.fromkeys(("train", "dev", "test"), _CODAH),
         context=("prompt",),
         target="answer",
     ),
