@@ -3,9 +3,9 @@
 Protocol:
 
 * Questions are those of ``squad-v2.0/dev-v2.0.json.gz`` (6,078; half have no answer); the tokenizer is that
-  of any model folder. Sequences have 384 tokens, two windows share 128; 20 best answers, of 30 tokens at most.
+  of any model folder. Sequences have 384 tokens, two windows share 128; 20 best answers of at most 30 tokens.
 * The peer's steps are written out here with the public calls of ``transformers`` (development-only): its
-  tokenizer on 1,000 pairs of question and text at a time, padded to 384 and with offsets, as ``run_qa`` has it
+  tokenizer on 1,000 pairs of question and text at a time, padded to 384, with offsets, as ``run_qa`` has it
   by default; then loops over questions, windows, starts and ends. What ``datasets`` adds on top (Arrow files)
   is not counted. Nothing is written by either side.
 * Both run in this process in turn; a pair is one of ours and one of the peer's. Figures are medians of the

@@ -16,7 +16,7 @@ from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
     Judgement,
-    TaskDescription,
+    Tasks,
     describe,
     finetuned_with,
     kind_of,
@@ -62,7 +62,7 @@ class EvalSettings(Settings):
     """The sections that the stage reads."""
 
     eval: EvalConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 

@@ -26,7 +26,7 @@ from bertpipe.tasks import (
     Judgement,
     Task,
     TaskData,
-    TaskDescription,
+    Tasks,
     describe,
     freeze,
     kind_of,
@@ -59,7 +59,7 @@ class FinetuneSettings(Settings):
     """The sections that the stage reads."""
 
     finetune: FinetuneConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 

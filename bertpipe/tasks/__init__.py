@@ -1,7 +1,7 @@
 """Labelled tasks: what they are, how they are read, trained on and scored."""
 
 from bertpipe.tasks.answering import Answerer, write_answers
-from bertpipe.tasks.catalog import describe, kind_of
+from bertpipe.tasks.catalog import Tasks, describe, kind_of
 from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
 from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
@@ -27,6 +27,7 @@ __all__ = [
     "TaskData",
     "TaskDescription",
     "TaskModel",
+    "Tasks",
     "describe",
     "finetuned_with",
     "freeze",

@@ -11,7 +11,7 @@ from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
-    TaskDescription,
+    Tasks,
     describe,
     finetuned_with,
     kind_of,
@@ -33,7 +33,7 @@ class PredictSettings(Settings):
     """The sections that the command reads."""
 
     predict: PredictConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 
