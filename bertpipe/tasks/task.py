@@ -223,5 +223,6 @@ def unlabelled(place: str, field: str) -> TaskDataError:
     """Return the error of an example that does not say what is right."""
     return TaskDataError(
         f"{place}: no label in the field {field!r}",
-        hint="data without labels can be neither trained on nor scored; 'bertpipe predict' answers it",
+        hint="data without labels can be neither trained on nor scored, 'bertpipe predict' answers it; "
+        "another field is named with tasks.<name>.target",
     )

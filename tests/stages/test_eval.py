@@ -158,6 +158,29 @@ def test_what_cannot_be_scored_is_told(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_table_is_scored_and_what_was_left_out_is_noted(
+    score: Make, finetuned: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Labels by name, whatever the table calls them; the count is in the manifest."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "test.tsv").write_text("great\t1\n\t1\npoor\t0\nbroken\n")
+    own = ClassificationDescription(
+        kind="classification",
+        header={"test": ("text", "label")},
+        label_names={"0": "negative", "1": "positive"},
+        broken_rows="skip",
+        empty_texts="skip",
+        metrics=("f1", "accuracy"),
+        positive="positive",
+    )
+    summary = score(finetuned(FILMS), data=data, tasks={FILMS: own})
+    assert list(summary.scores) == ["f1", "accuracy"] and "|n:2|" in summary.signature
+    broken, empty = read_manifest(tmp_path / "out").notes
+    assert broken.startswith("test: 1 broken rows left out, the first: ") and "test.tsv:4" in broken
+    assert empty == "test: 1 examples with an empty text left out"
+
+
 def test_a_users_description_is_used(score: Make, finetuned: Callable[[str], Path], tmp_path: Path) -> None:
     """Fields named otherwise than in the catalog."""
     data = write(tmp_path / "data", '{"body": "the film was great.", "verdict": "positive"}')

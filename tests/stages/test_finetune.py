@@ -20,6 +20,7 @@ from bertpipe.stages import finetune, pretrain
 from bertpipe.stages.finetune import choose
 from bertpipe.tasks import FinetuneConfig
 from bertpipe.tasks.inputs import encode_texts
+from bertpipe.tasks.kinds import ClassificationDescription
 from bertpipe.tasks.texts import TextExample
 
 Make = Callable[..., Any]
@@ -75,10 +76,14 @@ def test_a_second_run_writes_the_same_bytes(tune: Make, finetune_settings: Make,
 
 
 class Recorder(Silent):
-    """Keeps the facts for the run log."""
+    """Keeps the facts for the run log, and what was told."""
 
     def __init__(self) -> None:
         self.facts: dict[str, float | str] = {}
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     def record(self, **facts: float | str) -> None:
         self.facts.update(facts)
@@ -220,6 +225,22 @@ def test_bad_input_is_told_before_the_work(
     with pytest.raises(TaskDataError, match=r"dev\.jsonl:1: unknown label '3', the model knows 1, 2"):
         tune(finetune_settings(), data=data)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_left_out_is_told_and_kept(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """Of train also where not all of it is used; told while the command runs, and noted in the manifest."""
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = "".join(f"{word}\t{n % 2}\n" for n, word in enumerate(("great", "poor", "fine", "dull", "")))
+    for split in ("train", "dev"):
+        (data / f"{split}.tsv").write_text("text\tlabel\n" + rows)
+    own = ClassificationDescription(kind="classification", empty_texts="skip")
+    settings = finetune_settings(train_examples=3, epochs=1).model_copy(update={"tasks": {"own": own}})
+    watch = Recorder()
+    summary = tune(settings, task="own", data=data, progress=watch)
+    notes = [f"{split}: 1 examples with an empty text left out" for split in ("train", "dev")]
+    assert summary.train_examples == 3 and notes == [n for n in watch.notes if "left out" in n]
+    assert read_manifest(tmp_path / "out").notes == notes
 
 
 def test_a_folder_that_is_no_model_is_refused(tune: Make, finetune_settings: Make, vocabulary: Path) -> None:

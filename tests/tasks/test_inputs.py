@@ -39,6 +39,26 @@ def test_ids_and_types_are_those_of_hugging_face(
     assert batch.token_type_ids.tolist() == expected["token_type_ids"]
 
 
+@st.composite
+def alike(draw: st.DrawFn) -> list[tuple[str, ...]]:
+    """Sequences of as many texts, of which some are empty."""
+    texts = draw(st.integers(1, 2))
+    one = st.tuples(*[TEXTS | st.just("")] * texts)
+    return draw(st.lists(one, min_size=1, max_size=6))
+
+
+@given(sequences=alike(), max_seq_length=st.integers(8, 24))
+def test_many_sequences_are_encoded_as_each_alone(
+    sequences: list[tuple[str, ...]], max_seq_length: int
+) -> None:
+    """What stands before or behind a sequence does not change it; alone it is as Hugging Face has it."""
+    features = encode_texts(sequences, TOKENIZER, max_seq_length=max_seq_length)
+    alone = [encode_texts([texts], TOKENIZER, max_seq_length=max_seq_length) for texts in sequences]
+    assert [ids.tolist() for ids in features.input_ids] == [one.input_ids[0].tolist() for one in alone]
+    assert features.truncated == sum(one.truncated for one in alone)
+    assert features.first_segment_lengths.tolist() == [int(one.first_segment_lengths[0]) for one in alone]
+
+
 @given(first=st.integers(0, 30), second=st.integers(0, 30), max_seq_length=st.integers(8, 24))
 def test_a_cut_pair_is_full_and_keeps_beginnings(first: int, second: int, max_seq_length: int) -> None:
     """No place is wasted, each text keeps its beginning, and the longer one is cut first."""
