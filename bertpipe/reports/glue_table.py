@@ -30,6 +30,6 @@ def glue_table(tasks: Sequence[Comparison]) -> list[Table]:
             title="GLUE",
             columns=("start", "average", "average without WNLI", "average of the paper's columns"),
             rows=tuple(rows),
-            note="Of each task's mean over its seeds, as the leaderboard averages, and as the paper's table 1.",
+            note="Of the mean of each task over its seeds, by the rules of the leaderboard and of the paper.",
         )
     ]
