@@ -153,6 +153,8 @@ def timed(work: Callable[[], T]) -> tuple[NDArray[np.float64], T]:
 def compare(name: str, ours: Callable[[], Any], theirs: Callable[[], Any], pairs: int) -> tuple[Any, Any]:
     """Run both in turn, print the medians and return the last results."""
     mine, peer = np.zeros((2, pairs, 2))
+    gc.collect()
+    gc.freeze()  # what was made before is not looked through while either side works
     for pair in range(pairs):
         mine[pair], our_result = timed(ours)
         peer[pair], their_result = timed(theirs)
@@ -229,9 +231,6 @@ def main() -> None:
         for ids, feature in zip(windows.input_ids, features, strict=True)
     )
     print(f"windows with the same ids: {same} of {windows.items}")
-    # The collector does not go through the peer's features again while answers are made, by either side.
-    gc.collect()
-    gc.freeze()
     for name, peak in (("anywhere", 0.0), ("around a place", 8.0)):
         outputs = drawn(windows, peak=peak)
         starts, ends = padded(windows, outputs, 0), padded(windows, outputs, 1)
