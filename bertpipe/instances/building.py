@@ -16,13 +16,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from bertpipe import randomness
-from bertpipe.artifacts import growing_files, make_durable, write_json
+from bertpipe.artifacts import growing_files, write_json
 from bertpipe.corpus import CorpusConfig, CorpusFile, Part, empty_corpus, read_parts
 from bertpipe.corpus.cleaning import Keep, plan_cleaning
 from bertpipe.errors import CorpusError
 from bertpipe.executors import Executor
 from bertpipe.instances.encoded import ENCODED_FILES, EncodedCorpus, append, encode_part
-from bertpipe.instances.format import ShardInfo, SpecialIds, shard_name
+from bertpipe.instances.format import ShardInfo, SpecialIds
 from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.masking import Masker
 from bertpipe.instances.packing import Blocks, Stream, block_tasks, pack_blocks
@@ -183,8 +183,7 @@ class Builder:
             done = total - sum(task.end - task.start for _, task in left)
             with self.progress.phase("write", total=total, unit="instances", done=done) as phase:
                 work = [partial(shards.write, task) for shards, task in left]
-                for (shards, task), written in zip(left, self._results(work, outputs), strict=True):
-                    make_durable(shards.out / shard_name(task.number, task.count))
+                for (shards, _), written in zip(left, self._results(work, outputs), strict=True):
                     shards.add(written)
                     phase.advance(written.rows)
             for shards in outputs:
@@ -218,7 +217,7 @@ class Builder:
             shard_size_bytes=shard_size_bytes,
         )
         grown = stack.enter_context(growing_files(self.folder / f"{split.name}-shards"))
-        return SplitShards(tasks, write, out, grown)
+        return SplitShards(tasks, write, grown)
 
     def _results(
         self, work: Sequence[Callable[[], Result]], splits: Sequence[SplitIndex | SplitShards]

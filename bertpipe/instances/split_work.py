@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,10 +60,9 @@ class SplitShards:
         self,
         tasks: Sequence[ShardTask],
         write: Callable[[ShardTask], WrittenShard],
-        out: Path,
         grown: GrowingFiles,
     ) -> None:
-        self.write, self.out, self.grown, self.tasks = write, out, grown, tasks
+        self.write, self.grown, self.tasks = write, grown, tasks
         self.left = tasks[grown.items :]
         self.masks = MaskStatistics(**grown.restored(asdict(MaskStatistics())))
 

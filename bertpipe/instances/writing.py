@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bertpipe import randomness
+from bertpipe.artifacts import make_durable
 from bertpipe.instances.encoded import EncodedCorpus
 from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, SpecialIds, schema, shard_name
 from bertpipe.instances.mask_statistics import MaskStatistics
@@ -68,7 +69,7 @@ def write_shard(
     stream: Path | None = None,
     static: StaticMasks | None = None,
 ) -> WrittenShard:
-    """Write one shard and return what it holds: what a worker does.
+    """Write one shard, so that it would survive a power cut; return what it holds: what a worker does.
 
     Row ``i`` of the split is the instance to which a seeded permutation sends ``i``, so the rows
     of all shards are shuffled together, yet each shard is written on its own. Static masks are
@@ -111,6 +112,7 @@ def write_shard(
             arrays = [*_columns(chosen, input_ids, lengths, is_packed=stream is not None), *mask_columns]
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns))
     Path(partial).chmod(0o644)
+    make_durable(Path(partial))  # here, so that whoever hands out work need not wait for the disk
     Path(partial).replace(out / shard_name(task.number, task.count))
     return WrittenShard(task.end - task.start, masks)
 
