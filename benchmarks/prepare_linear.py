@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from prepare_speed import FORMS, command, texts
-from timing import Cost, adopt_orphans, cost
+from timing import Cost, adopt_orphans, cost, keep_bytecode
 
 
 def main() -> None:
@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="Run each once more to look at its memory.")
     arguments = parser.parse_args()
     adopt_orphans()
+    keep_bytecode()
     print("| MB | wall s | CPU s | MB/s | marginal MB/s | marginal MB per CPU s | memory MB |")
     print("|---:|---:|---:|---:|---:|---:|---|")
     before: tuple[int, Cost] | None = None

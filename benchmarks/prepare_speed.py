@@ -28,7 +28,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from timing import Cost, adopt_orphans, books, cost
+from timing import Cost, adopt_orphans, books, cost, keep_bytecode
 
 from bertpipe.corpus import CorpusConfig, find_files, read_documents
 
@@ -89,6 +89,7 @@ def main() -> None:
     parser.add_argument("--google", default=sys.executable, help="Interpreter with tf-models-official.")
     arguments = parser.parse_args()
     adopt_orphans()
+    keep_bytecode()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _, lines = texts(folder, arguments.megabytes)
