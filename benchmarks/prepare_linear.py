@@ -14,7 +14,6 @@ Protocol:
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -49,7 +48,7 @@ def measure(folder: Path, megabytes: int, *, with_memory: bool) -> tuple[Cost, C
         beginning.write_bytes(file.read(10_000_000))
     vocab = ["bertpipe", "vocab", "--corpus", str(beginning), "--out", "vocab", "--quiet"]
     vocab += ["--set", "corpus.sentences=lines", "--set", "corpus.errors=replace"]
-    subprocess.run([sys.executable, "-m", *vocab], cwd=folder, check=True, capture_output=True)
+    cost([sys.executable, "-m", *vocab], folder)  # which waits for its workers too
     ours = command(lines, FORMS["lines"][2], dupe_factor=1)
     timed = cost(ours, folder)
     return timed, cost(ours, folder, watch_memory=True) if with_memory else None

@@ -22,7 +22,6 @@ Protocol:
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -103,9 +102,7 @@ def main() -> None:
             "--set",
             "corpus.sentences=lines",
         ]
-        subprocess.run(
-            [sys.executable, "-m", *vocab, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL
-        )
+        cost([sys.executable, "-m", *vocab, "--quiet"], folder)  # which waits for its workers too
         for title, corpus, form in (FORMS[form] for form in arguments.forms):
             ours = command(folder / corpus, form, dupe_factor=arguments.dupe_factor)
             if not arguments.peers:
