@@ -3,9 +3,7 @@
 Nothing heavy is imported before a subcommand runs, so ``bertpipe --help`` is instant.
 """
 
-import atexit
 import errno
-import gc
 import importlib
 import signal
 from types import FrameType
@@ -82,6 +80,4 @@ def main() -> None:
     from bertpipe.cli import under_dvc
 
     signal.signal(signal.SIGTERM, _stop)
-    # Or the interpreter would end with a look through all modules for garbage: 0.1 s, more with torch.
-    atexit.register(gc.freeze)
     under_dvc.check()
