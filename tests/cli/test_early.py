@@ -1,6 +1,9 @@
 """The fork server is started before all else, where worker processes will be wanted."""
 
+import gc
+import importlib
 import os
+import threading
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -35,3 +38,35 @@ def test_what_is_not_known_yet_may_be_much(tmp_path: Path, started: list[bool], 
     """A folder, a pattern or a URL is not looked into before the command itself does."""
     early.start_fork_server(["json"], corpus=[corpus], workers=2)
     assert started == [True]
+
+
+def test_what_is_preloaded_can_be_imported(tmp_path: Path, started: list[bool]) -> None:
+    """The server passes over what it cannot import, and each worker would do it again: in silence."""
+    early.start_fork_server(["json"], corpus=[str(tmp_path)], workers=2)
+    preloaded = forkserver._forkserver._preload_modules  # type: ignore[attr-defined]
+    assert preloaded[0] == "json"
+    assert all(importlib.import_module(name) for name in preloaded)
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("4", "4")])
+def test_there_are_no_threads_for_linear_algebra_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, threads: str
+) -> None:
+    """A variable that the user has set stays."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked or "")
+    if asked is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    early.leave_out_threads()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == threads
+
+
+@pytest.mark.parametrize(("others", "frozen"), [(0, [True]), (1, [])])
+def test_garbage_is_left_only_where_no_other_thread_is_at_work(
+    monkeypatch: pytest.MonkeyPatch, others: int, frozen: list[bool]
+) -> None:
+    """A thread in the middle of an import crashed the interpreter in one of ten ends that came so soon."""
+    calls: list[bool] = []
+    monkeypatch.setattr(gc, "freeze", lambda: calls.append(True))
+    monkeypatch.setattr(threading, "active_count", lambda: 1 + others)
+    early._leave_garbage()
+    assert calls == frozen
