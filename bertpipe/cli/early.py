@@ -1,9 +1,6 @@
 """What a command begins before it has read its settings, because it takes as long as reading them."""
 
-import atexit
-import gc
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,17 +14,6 @@ def leave_out_threads() -> None:
     Worker processes inherit it. Who has set the variable gets what it says.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
-
-def end_at_once() -> None:
-    """Have the interpreter end without a look through all modules for garbage, which takes 0.1 s."""
-    atexit.register(_leave_garbage)
-
-
-def _leave_garbage() -> None:
-    # A thread that is still at work, such as the one that watches dvc, may crash when the end comes too soon.
-    if threading.active_count() == 1:
-        gc.freeze()
 
 
 def start_fork_server(modules: Sequence[str], *, corpus: Sequence[str], workers: int | None) -> None:

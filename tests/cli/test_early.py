@@ -1,9 +1,7 @@
 """The fork server is started before all else, where worker processes will be wanted."""
 
-import gc
 import importlib
 import os
-import threading
 from multiprocessing import forkserver
 from pathlib import Path
 
@@ -58,15 +56,3 @@ def test_there_are_no_threads_for_linear_algebra_unless_asked_for(
         monkeypatch.delenv("OPENBLAS_NUM_THREADS")
     early.leave_out_threads()
     assert os.environ["OPENBLAS_NUM_THREADS"] == threads
-
-
-@pytest.mark.parametrize(("others", "frozen"), [(0, [True]), (1, [])])
-def test_garbage_is_left_only_where_no_other_thread_is_at_work(
-    monkeypatch: pytest.MonkeyPatch, others: int, frozen: list[bool]
-) -> None:
-    """A thread in the middle of an import crashed the interpreter in one of ten ends that came so soon."""
-    calls: list[bool] = []
-    monkeypatch.setattr(gc, "freeze", lambda: calls.append(True))
-    monkeypatch.setattr(threading, "active_count", lambda: 1 + others)
-    early._leave_garbage()
-    assert calls == frozen
