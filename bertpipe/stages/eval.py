@@ -240,7 +240,7 @@ def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
 
 
 def _network(saved: SavedModel, task: Task[Any, Any, Any]) -> TaskModel:
-    network = task.head.build(saved.shape)
+    network = task.head.build_empty(saved.shape)
     load_weights(network, saved, architecture=task.head.architecture)
     return network
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import torch
+
 from bertpipe.model import ModelShape, SequenceModel, TokenModel
 
 TaskModel = SequenceModel | TokenModel
@@ -31,3 +33,9 @@ class Head:
     def build(self, shape: ModelShape) -> TaskModel:
         """Return an encoder with this head, drawn from torch's generator: seed it first."""
         return BUILDERS[self.architecture](shape, outputs=self.outputs)
+
+    def build_empty(self, shape: ModelShape) -> TaskModel:
+        """Return the same with weights that are still to be read: to draw them takes far longer."""
+        with torch.device("meta"):
+            model = self.build(shape)
+        return model.to_empty(device="cpu")
