@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import torch
+
 from bertpipe.errors import ConfigError
 from bertpipe.model import FeatureModel, FeatureShape, ModelShape, SequenceModel, TokenModel
 
@@ -85,3 +87,9 @@ class Head:
                 hint="use last",
             )
         return FeatureModel(shape, outputs=self.outputs, features=self.features)
+
+    def build_empty(self, shape: ModelShape) -> TaskModel:
+        """Return the same with weights that are still to be read: to draw them takes far longer."""
+        with torch.device("meta"):
+            model = self.build(shape)
+        return model.to_empty(device="cpu")

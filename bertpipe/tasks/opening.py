@@ -41,7 +41,7 @@ def open_answerer(
 ) -> Answerer:
     """Load a model to answer a task that was restored from it."""
     head = task.head.as_saved(saved.extra)
-    network = head.build(saved.shape)
+    network = head.build_empty(saved.shape)
     load_weights(network, saved, architecture=head.architecture)
     longest = saved.shape.max_position_embeddings
     trained_on = finetuned_with(saved.folder).get("max_seq_length", longest)
