@@ -28,6 +28,7 @@ _SHOWN_CHARACTERS = 60
 # Every section that a command or dvc.yaml reads. A command checks its own sections only, so that it
 # does not depend on the code of the others; a section that nobody knows is an error everywhere.
 SECTIONS = (
+    "compare",
     "corpus",
     "eval",
     "experiments",

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from bertpipe.model.features import LSTM_LAYERS
+
 Names = dict[str, tuple[str, ...]]
 
 _EMBEDDINGS: Names = {
@@ -62,6 +64,20 @@ _ANSWER: Names = {
     "head.dense.bias": ("qa_outputs.bias",),
 }
 
+# A BiLSTM of two layers on an encoder's features; its names are torch's.
+_FEATURES: Names = {
+    name: (f"features.{name}",)
+    for name in [
+        "mix.weights",
+        *(
+            f"lstm.{part}_l{layer}{direction}"
+            for layer in range(LSTM_LAYERS)
+            for direction in ("", "_reverse")
+            for part in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ),
+    ]
+}
+
 # What stands on the encoder, by the name of the Hugging Face class.
 HEADS: dict[str, Names] = {
     "BertForPreTraining": _POOLER | _MASKED_TOKEN | _NEXT_SENTENCE,
@@ -72,9 +88,15 @@ HEADS: dict[str, Names] = {
     "BertForQuestionAnswering": _ANSWER,
 }
 
+# What stands on a frozen encoder, by names of our own: Hugging Face has no such classes.
+HEADS_ON_FEATURES: dict[str, Names] = {
+    "BertFeaturesForTokenClassification": _FEATURES | _CLASSIFIER,
+    "BertFeaturesForQuestionAnswering": _FEATURES | _ANSWER,
+}
+
 
 def name_table(architecture: str, *, num_hidden_layers: int) -> Names:
-    """Return the table of one Hugging Face class."""
+    """Return the table of one Hugging Face class, or one of ours on features."""
     layers = {
         f"encoder.layers.{number}.{ours}.{part}": tuple(
             f"bert.encoder.layer.{number}.{theirs}.{part}" for theirs in stored
@@ -83,7 +105,7 @@ def name_table(architecture: str, *, num_hidden_layers: int) -> Names:
         for ours, stored in _LAYER.items()
         for part in ("weight", "bias")
     }
-    return _EMBEDDINGS | layers | HEADS[architecture]
+    return _EMBEDDINGS | layers | (HEADS | HEADS_ON_FEATURES)[architecture]
 
 
 def to_stored(tensors: Mapping[str, Tensor], table: Names) -> dict[str, Tensor]:

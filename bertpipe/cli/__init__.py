@@ -16,7 +16,7 @@ from bertpipe.errors import BertpipeError, ResourceError, StoppedError
 # Each name is a module here that holds a command of that name: the stages in the order of the pipeline,
 # then what one does with finished models.
 STAGES = ("samples", "vocab", "prepare", "pretrain", "finetune", "eval", "report")
-TOOLS = ("predict", "submit")
+TOOLS = ("predict", "submit", "compare")
 COMMANDS = (*STAGES, *TOOLS)
 
 _RESOURCE_ERRORS = {

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bertpipe.cli.display import Display
     from bertpipe.cli.runlog import Journal
     from bertpipe.configs import Params, Settings
+    from bertpipe.reports import tables as report_tables
 
 S = TypeVar("S", bound="Settings")
 
@@ -52,8 +53,13 @@ class StageCall:
         """Return the sections of ``params.yaml`` that a stage reads, checked."""
         return self.params.read(model)
 
-    def show(self, summary: "DataclassInstance") -> None:
-        """Write the result to stdout, and how long it took to the run log."""
+    def show(self, summary: "DataclassInstance", *, tables: Sequence["report_tables.Table"] = ()) -> None:
+        """Write the result to stdout, and how long it took to the run log.
+
+        Args:
+            summary: what the command did.
+            tables: what people see in its place.
+        """
         from bertpipe.cli import results, runlog
 
         runlog.append(
@@ -64,7 +70,11 @@ class StageCall:
             facts=self.display.facts,
         )
         self.journal.finish(self.display.facts)
-        results.print_result(asdict(summary), title=self.name, as_json=self.as_json)
+        if self.as_json or not tables:
+            results.print_result(asdict(summary), title=self.name, as_json=self.as_json)
+        else:
+            for table in tables:
+                results.print_table(table)
 
 
 def stage(

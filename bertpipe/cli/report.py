@@ -9,9 +9,9 @@ from bertpipe.cli import options
 
 @click.command()
 @click.option("--samples", type=options.FOLDER, help="Output of 'bertpipe samples', where it was used.")
-@click.option("--vocab", type=options.FOLDER, required=True, help="Output of 'bertpipe vocab'.")
-@click.option("--shards", type=options.FOLDER, required=True, help="Output of 'bertpipe prepare'.")
-@click.option("--model", type=options.FOLDER, required=True, help="Output of 'bertpipe pretrain'.")
+@click.option("--vocab", type=options.FOLDER, help="Output of 'bertpipe vocab'.")
+@click.option("--shards", type=options.FOLDER, help="Output of 'bertpipe prepare'.")
+@click.option("--model", type=options.FOLDER, help="Output of 'bertpipe pretrain'.")
 @click.option("--scores", type=options.FOLDER, required=True, help="Folder of 'bertpipe eval' outputs.")
 @click.option(
     "--show",
@@ -23,7 +23,12 @@ from bertpipe.cli import options
 )
 @options.stage("report")
 def report(
-    samples: Path | None, vocab: Path, shards: Path, model: Path, scores: Path, stage: options.StageCall
+    samples: Path | None,
+    vocab: Path | None,
+    shards: Path | None,
+    model: Path | None,
+    scores: Path,
+    stage: options.StageCall,
 ) -> None:
     """Put figures and curves of all stages on one page."""
     from bertpipe.configs import Settings

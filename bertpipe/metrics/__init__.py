@@ -1,6 +1,20 @@
 """Scores with signatures: one module per kind of task, free of torch."""
 
-from bertpipe.metrics.scores import Score, ScoreReport
+from bertpipe.metrics.calibration import Calibration, calibrate
+from bertpipe.metrics.intervals import Difference, Interval, difference, intervals
+from bertpipe.metrics.scores import LOWER_IS_BETTER, Score, ScoreReport
 from bertpipe.metrics.summary import Summary, summarize
 
-__all__ = ["Score", "ScoreReport", "Summary", "summarize"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "Calibration",
+    "Difference",
+    "Interval",
+    "Score",
+    "ScoreReport",
+    "Summary",
+    "calibrate",
+    "difference",
+    "intervals",
+    "summarize",
+]

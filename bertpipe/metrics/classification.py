@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from bertpipe.metrics import confusion
+
 Labels = Sequence[str]
 
 
@@ -30,10 +32,14 @@ def confusion_matrix(gold: Labels, predicted: Labels, *, labels: Labels) -> NDAr
         Counts, int64 ``[C, C]``: a row for each gold label, a column for each predicted one.
     """
     assert len(gold) == len(predicted) > 0
+    return confusion.count(numbers(gold, labels), numbers(predicted, labels), classes=len(labels))
+
+
+def numbers(answers: Labels, labels: Labels) -> NDArray[np.int64]:
+    """Return the place of each answer among the labels, int64 ``[N]``."""
     number = {label: index for index, label in enumerate(labels)}
     assert len(number) == len(labels)
-    cells = np.array([number[g] * len(labels) + number[p] for g, p in zip(gold, predicted, strict=True)])
-    return np.bincount(cells, minlength=len(labels) ** 2).reshape(len(labels), len(labels)).astype(np.int64)
+    return np.fromiter(map(number.__getitem__, answers), dtype=np.int64, count=len(answers))
 
 
 def f1(gold: Labels, predicted: Labels, *, positive: str) -> float:
@@ -46,25 +52,13 @@ def f1(gold: Labels, predicted: Labels, *, positive: str) -> float:
 
 def macro_f1(gold: Labels, predicted: Labels, *, labels: Labels) -> float:
     """Return the mean of the labels' F1, each label with the same weight."""
-    counts = confusion_matrix(gold, predicted, labels=labels)
-    counted = counts.sum(axis=0) + counts.sum(axis=1)  # [C]
-    return float(np.mean(2 * np.diagonal(counts) / np.maximum(counted, 1)))
+    return confusion.macro_f1(confusion_matrix(gold, predicted, labels=labels))
 
 
 def matthews_correlation(gold: Labels, predicted: Labels) -> float:
-    """Return the correlation of gold and predicted labels, for any number of labels.
-
-    Gorodkin 2004, "Comparing two K-category assignments by a K-category correlation
-    coefficient"; for two labels it is Matthews' coefficient, which GLUE takes for CoLA.
-    """
-    counts = confusion_matrix(gold, predicted, labels=sorted({*gold, *predicted}))
-    is_gold, is_predicted = counts.sum(axis=1), counts.sum(axis=0)  # [C]
-    n = int(counts.sum())
-    covariance = int(np.trace(counts)) * n - int(is_gold @ is_predicted)
-    spread_gold = n * n - int(is_gold @ is_gold)
-    spread_predicted = n * n - int(is_predicted @ is_predicted)
-    # Python's integers: the product of the spreads passes 2**63 at some ten thousand examples.
-    return covariance / (spread_gold * spread_predicted) ** 0.5 if spread_gold and spread_predicted else 0.0
+    """Return the correlation of gold and predicted labels, for any number of labels."""
+    labels = sorted({*gold, *predicted})
+    return confusion.matthews_correlation(confusion_matrix(gold, predicted, labels=labels))
 
 
 def majority_accuracy(gold: Labels) -> float:

@@ -56,6 +56,21 @@ def is_constant(predicted: ArrayLike) -> bool:
     return bool(np.ptp(np.asarray(predicted, dtype=np.float64)) == 0)
 
 
+class Ranks:
+    """The ranks of any selection of some numbers; they are sorted once."""
+
+    def __init__(self, values: ArrayLike) -> None:
+        """Sort the values, ``[N]``."""
+        self._groups = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
+
+    def of(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return ``average_ranks`` of the values with these numbers, which may repeat."""
+        groups = self._groups[numbers]
+        counts = np.bincount(groups)
+        ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[groups]
+        return ranks
+
+
 def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each value's rank from 1, equal values at their average, float64 ``[N]``."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)

@@ -7,6 +7,7 @@ from bertpipe import __version__
 
 # Shares and correlations are told times 100, as the field does; these have units of their own.
 NOT_TIMES_100 = frozenset({"mean_squared_error"})
+LOWER_IS_BETTER = frozenset({"mean_squared_error"})
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from bertpipe.model.compiling import compiled
 from bertpipe.model.config import ModelConfig, ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder
+from bertpipe.model.features import FeatureModel, FeatureShape, Layers
 from bertpipe.model.files import save_tensors
 from bertpipe.model.inputs import TokenBatch
 from bertpipe.model.losses import summed_cross_entropy
@@ -10,6 +11,9 @@ from bertpipe.model.models import PretrainingModel, SequenceModel, TokenModel, c
 
 __all__ = [
     "BidirectionalEncoder",
+    "FeatureModel",
+    "FeatureShape",
+    "Layers",
     "ModelConfig",
     "ModelShape",
     "PretrainingModel",

@@ -1,6 +1,6 @@
 """The Transformer encoder of BERT (Devlin et al. 2019, section 3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -60,13 +60,20 @@ class BidirectionalEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return the last layer's tokens, float ``[T, H]``."""
+        for hidden in self.outputs(batch):
+            last = hidden
+        return last
+
+    def outputs(self, batch: TokenBatch) -> Iterator[Tensor]:
+        """Yield the embedded tokens, then those of one layer after the other, each float ``[T, H]``."""
         hidden = self.embeddings(batch)
+        yield hidden
         for layer in self.layers:
             if self.checkpointing and torch.is_grad_enabled():
                 hidden = checkpoint(layer, hidden, batch, use_reentrant=False)
             else:
                 hidden = layer(hidden, batch)
-        return hidden
+            yield hidden
 
 
 def initialize(module: nn.Module, *, deviation: float) -> None:

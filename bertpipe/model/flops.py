@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bertpipe.model.config import ModelShape
+from bertpipe.model.features import LSTM_LAYERS, FeatureShape
 
 # A multiplication and an addition.
 _MULTIPLY_ADD = 2
@@ -23,6 +24,7 @@ def training_flops(
     predictions: int = 0,
     sequence_outputs: int = 0,
     token_outputs: int = 0,
+    frozen_layers: int = 0,
 ) -> int:
     """Return the operations of one forward and backward pass over some sequences.
 
@@ -33,14 +35,35 @@ def training_flops(
         sequence_outputs: scores for a sequence on top of the pooler, such as 2 for the next
             sentence; 0: there is no pooler.
         token_outputs: scores for every token, such as 2 for start and end of an answer.
+        frozen_layers: so many layers have no backward pass.
     """
+    layer = _layer(shape, lengths)
     multiplications = (
-        shape.num_hidden_layers * _layer(shape, lengths)
+        (shape.num_hidden_layers - frozen_layers) * layer
         + predictions * _prediction(shape)
         + (len(lengths) * _pooled(shape, sequence_outputs) if sequence_outputs else 0)
         + int(lengths.sum()) * shape.hidden_size * token_outputs
     )
-    return _PASSES * _MULTIPLY_ADD * multiplications
+    return _MULTIPLY_ADD * (_PASSES * multiplications + frozen_layers * layer)
+
+
+def feature_training_flops(
+    shape: ModelShape, lengths: NDArray[np.int64], *, features: FeatureShape, token_outputs: int
+) -> int:
+    """Return the operations of one pass forward through a frozen encoder, and of both passes above it.
+
+    Args:
+        shape: of the encoder.
+        lengths: real tokens of each sequence, int64 ``[B]``.
+        features: what is read, and how.
+        token_outputs: scores for every token.
+    """
+    layers, hidden = features.chosen(shape).stop - 1, features.hidden_size
+    # Four gates in each of two directions, from the input and from the state.
+    first = 8 * hidden * (features.width(shape) + hidden)
+    further = (LSTM_LAYERS - 1) * 8 * hidden * 3 * hidden
+    learned = int(lengths.sum()) * (first + further + 2 * hidden * token_outputs)
+    return _MULTIPLY_ADD * (layers * _layer(shape, lengths) + _PASSES * learned)
 
 
 def _layer(shape: ModelShape, lengths: NDArray[np.int64]) -> int:

@@ -40,12 +40,21 @@ class MaskedTokenHead(nn.Module):
 
 
 class OutputHead(nn.Module):
-    """One score a class, or one value, for each vector (sections 4.1 to 4.4)."""
+    """One score a class, or one value, for each vector (sections 4.1 to 4.4).
 
-    def __init__(self, shape: ModelShape, *, outputs: int, has_dropout: bool) -> None:
+    Args:
+        shape: of the encoder, which says how much is dropped.
+        outputs: numbers for a vector, C.
+        has_dropout: whether any is.
+        width: of the vectors; unset: the encoder's, H.
+    """
+
+    def __init__(
+        self, shape: ModelShape, *, outputs: int, has_dropout: bool, width: int | None = None
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(shape.hidden_dropout_prob if has_dropout else 0.0)
-        self.dense = nn.Linear(shape.hidden_size, outputs)
+        self.dense = nn.Linear(width or shape.hidden_size, outputs)
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Return ``[N, C]`` for vectors ``[N, H]``."""

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from bertpipe.metrics import Score, Summary
-from bertpipe.reports.comparison import Comparison, Run, Start
 from bertpipe.reports.curves import Chart, Series
 from bertpipe.reports.sources import Report
 from bertpipe.reports.tables import Table, figures_table, markdown
+from bertpipe.reports.task_tables import class_table, confusion_table, reliability, runs_table, task_table
 
-PICTURE = "curves.svg"
+PICTURE, RELIABILITY = "curves.svg", "reliability.svg"
 
 _OBJECTIVES = {"mlm": "masked LM", "nsp": "next sentence", "sop": "sentence order"}
 _UNITS = {"loss": "loss (nats)", "accuracy": "accuracy (share)"}
@@ -20,6 +19,11 @@ def charts(report: Report) -> list[Chart]:
     figures = dict.fromkeys(rest for part, _, rest in measured if part in ("train", "validation"))
     # The sum over objectives adds nothing to them, but stands alone where there is one only.
     return [_chart(report, figure) for figure in figures if figure != "loss" or len(figures) == 1]
+
+
+def reliability_charts(report: Report) -> list[Chart]:
+    """Return a chart for each task whose answers have probabilities."""
+    return [chart for task in report.tasks for chart in reliability(task)]
 
 
 def _chart(report: Report, figure: str) -> Chart:
@@ -42,10 +46,16 @@ def page(report: Report) -> str:
     parts = ["# Report"]
     parts += _section("Text", _sample_tables(report))
     parts += _section("Vocabulary and instances", _data_tables(report))
-    parts += ["## Pre-training", f"![Loss and accuracy by step]({PICTURE})"]
+    if report.curves:
+        parts += ["## Pre-training", f"![Loss and accuracy by step]({PICTURE})"]
     parts += [part for table in _pretraining_tables(report) for part in _titled(table)]
     parts += ["## Fine-tuning"]
     parts += [part for task in report.tasks for part in _titled(task_table(task))]
+    if reliability_charts(report):
+        parts += [f"![How often answers of a probability are right]({RELIABILITY})"]
+    for task in report.tasks:
+        parts += _folded(f"{task.task}: every class", [*class_table(task), *confusion_table(task)])
+        parts += _folded(f"{task.task}: every run", [runs_table(task)])
     parts += ["<details>\n<summary>Signatures of all scores</summary>", *_signatures(report), "</details>"]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
 
@@ -53,6 +63,14 @@ def page(report: Report) -> str:
 def _section(title: str, tables: Sequence[Table]) -> list[str]:
     """Return a heading with its tables; nothing without tables."""
     return [f"## {title}", *(part for table in tables for part in _titled(table))] if tables else []
+
+
+def _folded(title: str, tables: Sequence[Table]) -> list[str]:
+    """Return tables that a reader opens; nothing without tables."""
+    if not tables:
+        return []
+    shown = [part for table in tables for part in _titled(table)]
+    return [f"<details>\n<summary>{title}</summary>", *shown, "</details>"]
 
 
 def _titled(table: Table) -> list[str]:
@@ -71,14 +89,14 @@ def _sample_tables(report: Report) -> list[Table]:
 
 
 def _data_tables(report: Report) -> list[Table]:
-    return [
-        figures_table("Vocabulary", report.vocabulary),
-        figures_table("Pre-training instances", report.shards),
-    ]
+    named = {"Vocabulary": report.vocabulary, "Pre-training instances": report.shards}
+    return [figures_table(title, figures) for title, figures in named.items() if figures]
 
 
 def _pretraining_tables(report: Report) -> list[Table]:
     curves = report.curves
+    if not curves:
+        return []
     names = [name for name in curves if name.endswith(("_loss", "_accuracy"))]
     rows = tuple(
         (name.replace("_", " "), _measured(name, curves[name][0]), _measured(name, curves[name][-1]))
@@ -94,64 +112,6 @@ def _pretraining_tables(report: Report) -> list[Table]:
 
 def _measured(name: str, value: float) -> str:
     return f"{100 * value:.1f} %" if name.endswith("_accuracy") else f"{value:.3f}"
-
-
-def task_table(task: Comparison) -> Table:
-    """Return mean and spread of each start, every seed's value, and what pre-training gave."""
-    first = task.starts[0].runs[0]
-    runs = [run for start in task.starts for run in start.runs]
-    seeds = sorted({run.seed for run in runs if run.seed is not None})
-    sizes = [run.train_examples for run in runs if run.train_examples is not None]
-    learned = f"; {sizes[0]:,} to learn from" if sizes else ""
-    others = [name for name in first.scores if name != task.primary]
-    columns = ("start", task.primary, *(f"seed {seed}" for seed in seeds), *others)
-    rows = tuple(_start_row(start, task.primary, seeds, others) for start in task.starts)
-    return Table(
-        title=f"{task.task} ({first.split}, {first.n:,} examples{learned})",
-        columns=tuple(column.replace("_", " ") for column in columns),
-        rows=rows,
-        note=" ".join(_sentences(task)),
-    )
-
-
-def _start_row(start: Start, primary: str, seeds: Sequence[int], others: Sequence[str]) -> tuple[str, ...]:
-    runs = {run.seed: run for run in start.runs}
-    values = (_value(runs[seed], primary) if seed in runs else "" for seed in seeds)
-    means = (_mean(name, start.summaries[name]) for name in others)
-    return (start.initialization, _mean(primary, start.summaries[primary]), *values, *means)
-
-
-def _value(run: Run, name: str) -> str:
-    return Score(name, run.scores[name]).shown() + (" (collapsed)" if run.constant_prediction else "")
-
-
-def _mean(name: str, summary: Summary) -> str:
-    mean = Score(name, summary.mean).shown()
-    return mean if summary.sd is None else f"{mean} ± {Score(name, summary.sd).shown()}"
-
-
-def _sentences(task: Comparison) -> Iterator[str]:
-    name = task.primary.replace("_", " ")
-    for baseline, value in task.starts[0].runs[0].baseline.items():
-        yield f"Best constant answer: {baseline.replace('_', ' ')} {Score(baseline, value).shown()}."
-    for start in task.starts:
-        if start.collapsed:
-            yield (
-                f"Collapsed (the same answer for everything): {start.collapsed} of {len(start.runs)} "
-                f"runs from the {start.initialization} start."
-            )
-    if task.gain is None:
-        return
-    change = Score(task.primary, task.gain.difference).shown()
-    said = f"Pre-trained minus random: {change if change.startswith('-') else '+' + change} {name}"
-    if task.gain.spread is None:
-        yield f"{said}; with a single run from one of the starts its spread is not known."
-        return
-    verdict = "larger than" if task.gain.is_beyond_spread else "not larger than"
-    yield (
-        f"{said}, {verdict} the spread of {Score(task.primary, task.gain.spread).shown()} (the two standard "
-        "deviations over seeds, added)."
-    )
 
 
 def _signatures(report: Report) -> Iterator[str]:

@@ -21,10 +21,10 @@ class Report(Facts):
     Attributes:
         sources: the packages of the sample text, and their licences; empty for other text.
         samples: documents and examples of the sample text; empty for other text.
-        vocabulary: figures of the vocabulary.
+        vocabulary: figures of the vocabulary; empty, as the two below, where it was not asked for.
         shards: figures of the pre-training instances.
         pretraining: figures of the whole pre-training.
-        curves: its curves, column by column, one value an evaluation.
+        curves: its curves, column by column, one value an evaluation; empty where there was none.
         tasks: each task from every start.
     """
 
@@ -110,9 +110,28 @@ def read_runs(scores: Path) -> dict[str, Run]:
     folders = sorted(path for path in scores.glob("*/*") if path.is_dir() and not path.name.startswith("."))
     if not folders:
         raise ArtifactError(f"{scores} holds no scores", hint="run 'bertpipe eval' for a task first")
-    runs = {path.relative_to(scores).as_posix(): _read_run(path) for path in folders}
+    runs = _told_apart({path.relative_to(scores).as_posix(): _read_run(path) for path in folders})
     _check_fit(scores, runs)
     return runs
+
+
+def _told_apart(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Give each run the settings in which runs of its task and start differ, such as those of a grid."""
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs.values():
+        groups.setdefault((run.task, run.initialization), []).append(run)
+    differing = {place: _differing([run.finetune for run in group]) for place, group in groups.items()}
+    told = {}
+    for name, run in runs.items():
+        names = differing[run.task, run.initialization]
+        setting = ", ".join(f"{key.replace('_', ' ')} {run.finetune.get(key)}" for key in names)
+        told[name] = run.model_copy(update={"setting": setting})
+    return told
+
+
+def _differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = dict.fromkeys(name for values in settings for name in values)
+    return [name for name in names if any(values.get(name) != settings[0].get(name) for values in settings)]
 
 
 def _read_run(folder: Path) -> Run:
@@ -145,10 +164,10 @@ def _check_fit(scores: Path, runs: Mapping[str, Run]) -> None:
                     f"{scores / name}: {field} is {value}, but {other} in {first_of[run.task]}",
                     hint="evaluate all runs of a task on the same data",
                 )
-        twin = seen.setdefault((run.task, run.initialization, run.seed), name)
+        twin = seen.setdefault((run.task, run.start, run.seed), name)
         if twin != name:
             raise ArtifactError(
-                f"{scores / name}: seed {run.seed} of {run.task}, {run.initialization}, is already in {twin}"
+                f"{scores / name}: seed {run.seed} of {run.task}, {run.start}, is already in {twin}"
             )
 
 

@@ -1,23 +1,26 @@
 """eval: a fine-tuned model and labelled data to predictions and scores."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
-from bertpipe.artifacts import check_replaceable, input_hash, write_json, written_whole
+from bertpipe.artifacts import MANIFEST, check_replaceable, input_hash, write_json, written_whole
 from bertpipe.checkpoints import open_model
 from bertpipe.configs import RuntimeConfig, Settings
+from bertpipe.metrics import Interval, classification, confusion, intervals
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
     Judgement,
-    TaskDescription,
+    Tasks,
     describe,
     finetuned_with,
     kind_of,
+    notes_of,
     open_answerer,
     restore_task,
     write_answers,
@@ -42,17 +45,24 @@ CODE = (
 )
 
 
+# What runs of one experiment differ in, and stands in the scores by itself.
+_TOLD_APART = ("initialization", "seed", "task", "train_examples")
+
+
 class EvalConfig(AnswerConfig):
     """The section ``eval``."""
 
     split: str = Field("dev", min_length=1, description="The part of the data to score.")
+    bootstrap_samples: int = Field(
+        1000, ge=0, description="Draws of examples for the 95 % interval of each score; 0: no intervals."
+    )
 
 
 class EvalSettings(Settings):
     """The sections that the stage reads."""
 
     eval: EvalConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 
@@ -62,13 +72,20 @@ class EvalSummary:
 
     Attributes:
         scores: the figures by name; shares are not times 100.
+        intervals: where 95 % of each score lie over draws of the examples; empty where none were asked for.
         signature: the scores with what one must know to compare them.
         constant_prediction: true where the model answers the same for everything.
+        below_baseline: whether its training got below the loss of the best constant answer; unset where
+            that is not known.
+        expected_calibration_error: how far its probabilities are from what is right; unset without such.
     """
 
     scores: dict[str, float]
+    intervals: dict[str, Interval]
     signature: str
     constant_prediction: bool
+    below_baseline: bool | None
+    expected_calibration_error: float | None
 
 
 def run(
@@ -98,12 +115,16 @@ def run(
     examples = kind_of(description).read(data, config.split, description)
     task = restore_task(saved, task_name, description, split=config.split)
     task.check(examples)  # an unknown or missing label is told before the model has worked
-    for note in (notes := task.notes(examples)):
+    for note in (notes := notes_of(examples)):
         progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
     judgement = task.judge(examples, predictions, split=config.split)
+    found = intervals(
+        judgement.scorer, [example.id for example in examples], samples=config.bootstrap_samples
+    )
+    outcome = _outcome_of(model)
     recorded = {
         "eval": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
@@ -116,11 +137,23 @@ def run(
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}
-        write_json(output.folder / "scores.json", named | _scores(judgement, finetuned_with(model)))
+        known = {"labels": list(task.labels), "facts": task.facts, "intervals": found}
+        values = (
+            named
+            | _scores(judgement, finetuned_with(model))
+            | known
+            | _by_class(judgement, task.labels)
+            | outcome
+        )
+        write_json(output.folder / "scores.json", values)
+    calibration = judgement.calibration
     return EvalSummary(
         scores=dict(judgement.report.scores),
+        intervals=found,
         signature=judgement.report.signature(),
         constant_prediction=judgement.constant_prediction,
+        below_baseline=outcome["below_baseline"],
+        expected_calibration_error=None if calibration is None else calibration.expected_calibration_error,
     )
 
 
@@ -135,9 +168,32 @@ def _scores(judgement: Judgement, finetuned: Mapping[str, Any]) -> dict[str, Any
         "seed": finetuned.get("seed"),
         "initialization": finetuned.get("initialization"),
         "train_examples": finetuned.get("train_examples"),
+        "finetune": {name: value for name, value in finetuned.items() if name not in _TOLD_APART},
         "constant_prediction": judgement.constant_prediction,
         "baseline": dict(judgement.baseline),
+        "calibration": judgement.calibration and asdict(judgement.calibration),
     }
+
+
+def _by_class(judgement: Judgement, labels: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of each class, and how often each label was answered for each."""
+    if not judgement.pairs:
+        return {"classes": dict(judgement.classes), "confusion": None}
+    gold, predicted = zip(*judgement.pairs, strict=True)
+    labels = [*labels, *sorted({*gold, *predicted} - set(labels))]
+    counts = classification.confusion_matrix(gold, predicted, labels=labels)
+    return {
+        "classes": dict(judgement.classes or confusion.by_class(counts, labels)),
+        "confusion": {"labels": labels, "counts": counts.tolist()},
+    }
+
+
+def _outcome_of(model: Path) -> dict[str, Any]:
+    """Return how fine-tuning ended; what a model from elsewhere does not tell is unset."""
+    figures: Mapping[str, Any] = {}
+    if (model / MANIFEST).is_file():
+        figures = json.loads((model / "metrics.json").read_text(encoding="utf-8"))
+    return {"dev": figures.get("dev"), "below_baseline": figures.get("below_baseline")}
 
 
 def _write_confusion(path: Path, pairs: Sequence[tuple[str, str]]) -> None:

@@ -1,7 +1,7 @@
 """finetune: a model and labelled data to a model with a head (Devlin et al. 2019, sections 3.2 and 4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +17,18 @@ from bertpipe.model import ModelShape
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     Answerer,
+    Ending,
     Example,
     Examples,
     FinetuneConfig,
     Finetuning,
+    Head,
     Judgement,
     Task,
     TaskData,
-    TaskDescription,
+    Tasks,
     describe,
+    freeze,
     kind_of,
     notes_of,
 )
@@ -56,7 +59,7 @@ class FinetuneSettings(Settings):
     """The sections that the stage reads."""
 
     finetune: FinetuneConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 
@@ -70,6 +73,9 @@ class FinetuneSummary:
         truncated_examples: how many of them were cut.
         dev: scores on the dev split.
         signature: the scores with what one must know to compare them.
+        constant_prediction: true where the model answers the same for everything in dev.
+        below_baseline: whether the training loss got below that of the best constant answer; unset where
+            there is no such answer.
     """
 
     resumed_from_step: int
@@ -77,6 +83,8 @@ class FinetuneSummary:
     truncated_examples: int
     dev: dict[str, float]
     signature: str
+    constant_prediction: bool
+    below_baseline: bool | None
 
 
 def run(
@@ -107,8 +115,11 @@ def run(
     examples = choose(kind.read(data, "train", description), config)
     dev = kind.read(data, "dev", description)
     task = kind.learn(task_name, description, examples)
+    if config.class_weights is not None:
+        task = task.weighted(config.class_weights, examples)
     task.check(dev)
-    for note in (notes := [*task.notes(examples), *task.notes(dev)]):
+    head = task.head.on(config.feature_shape)
+    for note in (notes := [*notes_of(examples), *notes_of(dev)]):
         progress.note(note)
     recorded = {
         "finetune": config.model_dump(),
@@ -116,13 +127,15 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
-    problem = _problem(config, task, saved, examples, dev)
+    problem, new = _problem(config, task, head, saved, examples, dev)
+    if config.initialization == "pretrained":
+        progress.note(f"not in {model}, so learned from new: {', '.join(part.rstrip('.') for part in new)}")
     with work_folder(
         "finetune", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:
         outcome = run_training(
             problem,
-            config.plan(steps_an_epoch=problem.steps_an_epoch),
+            config.plan(steps_an_epoch=problem.steps_an_epoch, layers=saved.shape.num_hidden_layers, new=new),
             evaluate_steps=problem.steps_an_epoch,
             work=work.path,
             device=device,
@@ -131,16 +144,32 @@ def run(
             flops_per_token=problem.flops_per_token,
         )
         task, judgement = _judge(config, problem, saved, dev, device)
+        ending = _ending(problem, outcome, judgement)
+        if ending.warning:
+            progress.note(ending.warning)
         with written_whole(out, stage="finetune", settings=recorded, inputs=inputs) as output:
             output.notes.extend([*work.notes, *notes])
             output.counts.update(train_examples=len(examples), dev_examples=len(dev))
-            _write(output.folder, task, problem, saved, outcome, judgement)
+            _write(output.folder, task, head, problem, saved, outcome)
+            figures = asdict(ending) | {"below_baseline": ending.below_baseline}
+            write_json(output.folder / "metrics.json", figures)
     return FinetuneSummary(
         resumed_from_step=outcome.resumed_from_step,
         train_examples=len(examples),
         truncated_examples=problem.training.inputs.truncated,
         dev=dict(judgement.report.scores),
         signature=judgement.report.signature(),
+        constant_prediction=judgement.constant_prediction,
+        below_baseline=ending.below_baseline,
+    )
+
+
+def _ending(problem: Finetuning, outcome: Outcome, judgement: Judgement) -> Ending:
+    return Ending(
+        dev=dict(judgement.report.scores),
+        last=outcome.rows[-1],
+        baseline_loss=problem.baseline_loss,
+        constant_prediction=judgement.constant_prediction,
     )
 
 
@@ -168,23 +197,21 @@ def _judge(
 def _write(
     folder: Path,
     task: Task[Any, Any, Any],
+    head: Head,
     problem: Finetuning,
     saved: SavedModel,
     outcome: Outcome,
-    judgement: Judgement,
 ) -> None:
     write_model(
         folder,
         problem.model,
         shape=problem.model.encoder.shape,
-        architecture=task.head.architecture,
+        architecture=head.architecture,
         tokenizer=saved.tokenizer(),
         labels=task.labels,
-        extra=task.facts,
+        extra=task.facts | head.facts,
     )
     write_curves(folder / "curves.tsv", outcome.rows)
-    figures = {"dev": dict(judgement.report.scores), "last": outcome.rows[-1]}
-    write_json(folder / "metrics.json", figures)
 
 
 def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
@@ -208,10 +235,12 @@ def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
 def _problem(
     config: FinetuneConfig,
     task: Task[Any, Any, Any],
+    head: Head,
     saved: SavedModel,
     examples: Sequence[Example],
     dev: Sequence[Example],
-) -> Finetuning:
+) -> tuple[Finetuning, tuple[str, ...]]:
+    """Return what to train, and the prefixes of the parameters that did not come with the model."""
     if config.max_seq_length > saved.shape.max_position_embeddings:
         raise ConfigError(
             f"finetune.max_seq_length = {config.max_seq_length}, but {saved.folder} has positions "
@@ -219,25 +248,27 @@ def _problem(
             hint="use a smaller one",
         )
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = task.head.build(_with_dropout(saved.shape, config.dropout))
+    network = head.build(_with_dropout(saved.shape, config.dropout))
+    new = [part for part in Head.NEW if any(name.startswith(part) for name in network.state_dict())]
     if config.initialization == "pretrained":
-        load_weights(
-            network, saved, architecture=task.head.architecture, new=("head.",), optional=("pooler.",)
-        )
+        new += load_weights(network, saved, architecture=head.architecture, new=new, optional=("pooler.",))
+    freeze(network, layers=config.frozen_layers, of=saved.shape.num_hidden_layers)
     tokenizer = saved.tokenizer()
 
     def encoded(items: Sequence[Example]) -> TaskData:
         inputs = task.encode(items, tokenizer, max_seq_length=config.max_seq_length)
         return TaskData(inputs, task.targets(items, inputs))
 
-    return Finetuning(
+    problem = Finetuning(
         task=task,
         model=network,
         training=encoded(examples),
         validation=encoded(dev),
         batch_size=config.batch_size,
         seed=config.seed,
+        frozen_layers=config.frozen_layers,
     )
+    return problem, tuple(new)
 
 
 def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:

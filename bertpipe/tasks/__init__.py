@@ -1,30 +1,36 @@
 """Labelled tasks: what they are, how they are read, trained on and scored."""
 
 from bertpipe.tasks.answering import Answerer, write_answers
-from bertpipe.tasks.catalog import describe, kind_of
+from bertpipe.tasks.catalog import Tasks, describe, kind_of
 from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
+from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
-from bertpipe.tasks.heads import TaskModel
+from bertpipe.tasks.heads import Head, TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
+from bertpipe.tasks.rates import freeze
 from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
     "AnswerConfig",
     "Answerer",
+    "Ending",
     "Example",
     "Examples",
     "FinetuneConfig",
     "Finetuning",
+    "Head",
     "Judgement",
     "Prediction",
     "Task",
     "TaskData",
     "TaskDescription",
     "TaskModel",
+    "Tasks",
     "describe",
     "finetuned_with",
+    "freeze",
     "kind_of",
     "notes_of",
     "open_answerer",

@@ -5,6 +5,9 @@ from typing import Literal
 from pydantic import Field
 
 from bertpipe.configs import Settings
+from bertpipe.model import FeatureShape, Layers
+from bertpipe.tasks.class_weights import ClassWeights
+from bertpipe.tasks.rates import Rates
 from bertpipe.training import GuardConfig, OptimizerConfig, Plan, Precision, Schedule
 
 # A loss over few examples jumps by itself.
@@ -15,6 +18,24 @@ class FinetuneConfig(OptimizerConfig):
     """The section ``finetune``; the defaults lie in the paper's grid (appendix A.3)."""
 
     learning_rate: float = Field(5e-5, gt=0, description="Peak rate.")
+    features: Layers | None = Field(
+        None,
+        description="Train two layers of BiLSTM on these layers of the encoder, which does not learn itself; "
+        "for tasks with an answer a token; wants a learning_rate near 1e-3; unset: train the encoder.",
+    )
+    features_hidden_size: int = Field(768, ge=1, description="Width of each direction of that BiLSTM.")
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="Peak rate of the layers that are new; unset: as all others."
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="A layer's rate over that of the layer above; embeddings learn slowest."
+    )
+    frozen_layers: int = Field(
+        0, ge=0, description="So many of the lowest layers, and the embeddings with them, do not learn."
+    )
+    class_weights: ClassWeights | None = Field(
+        None, description="Weight of each class in the loss by its label, or balanced; unset: all alike."
+    )
     batch_size: int = Field(32, ge=1, description="Examples an update.")
     epochs: int = Field(3, ge=1, description="Passes over the training examples.")
     warmup_share: float = Field(0.1, ge=0, le=1, description="Share of the updates with a rising rate.")
@@ -31,8 +52,21 @@ class FinetuneConfig(OptimizerConfig):
     precision: Precision = Field("fp32", description="Of the forward and backward pass.")
     seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
 
-    def plan(self, *, steps_an_epoch: int) -> Plan:
-        """Return how long and how to train."""
+    @property
+    def feature_shape(self) -> FeatureShape | None:
+        """Return what stands on a frozen encoder; none where the encoder is trained."""
+        if self.features is None:
+            return None
+        return FeatureShape(layers=self.features, hidden_size=self.features_hidden_size)
+
+    def plan(self, *, steps_an_epoch: int, layers: int, new: tuple[str, ...]) -> Plan:
+        """Return how long and how to train.
+
+        Args:
+            steps_an_epoch: updates in a pass over the examples.
+            layers: of the encoder.
+            new: prefixes of the parameters that did not come with the model.
+        """
         total_steps = self.epochs * steps_an_epoch
         return Plan(
             Schedule("linear", total_steps, warmup_steps=round(self.warmup_share * total_steps)),
@@ -40,6 +74,12 @@ class FinetuneConfig(OptimizerConfig):
             precision=self.precision,
             seed=self.seed,
             guards=GUARDS,
+            scale=Rates(
+                layers,
+                layer_decay=self.layer_decay,
+                new=new,
+                new_scale=(self.head_learning_rate or self.learning_rate) / self.learning_rate,
+            ),
         )
 
 

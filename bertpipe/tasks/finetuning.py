@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bertpipe import randomness
-from bertpipe.model import TokenBatch
-from bertpipe.model.flops import training_flops
+from bertpipe.model import FeatureModel, TokenBatch
+from bertpipe.model.flops import feature_training_flops, training_flops
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.inputs import Inputs, Numbers
 from bertpipe.tasks.task import Task
@@ -25,16 +25,16 @@ class TaskBatch:
     Attributes:
         tokens: what the model reads: B sequences, T tokens.
         targets: what is right, as the task gives it.
-        counted: over how many things its loss is averaged.
+        counted: what its loss is divided by.
     """
 
     tokens: TokenBatch
     targets: Tensor
-    counted: int
+    counted: float
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Return over how many things the loss is averaged."""
+    def counts(self) -> dict[str, float]:
+        """Return what the loss is divided by."""
         return {"task": self.counted}
 
     @property
@@ -70,6 +70,7 @@ class Finetuning:
     validation: TaskData
     batch_size: int
     seed: int
+    frozen_layers: int = 0
 
     @property
     def steps_an_epoch(self) -> int:
@@ -80,12 +81,20 @@ class Finetuning:
     def flops_per_token(self) -> float:
         """Return the useful floating-point operations to train on a token, on the average."""
         lengths, outputs = self.training.inputs.lengths, self.task.head.outputs
-        operations = (
-            training_flops(self.model.encoder.shape, lengths, token_outputs=outputs)
-            if self.model.per_token
-            else training_flops(self.model.encoder.shape, lengths, sequence_outputs=outputs)
+        if isinstance(self.model, FeatureModel):
+            frozen, features = self.model.encoder.shape, self.model.features
+            operations = feature_training_flops(frozen, lengths, features=features, token_outputs=outputs)
+            return operations / int(lengths.sum())
+        outputs_of = "token_outputs" if self.model.per_token else "sequence_outputs"
+        operations = training_flops(
+            self.model.encoder.shape, lengths, frozen_layers=self.frozen_layers, **{outputs_of: outputs}
         )
         return operations / int(lengths.sum())
+
+    @property
+    def baseline_loss(self) -> float | None:
+        """Return the training loss of the best constant answer; none where there is no such answer."""
+        return self.task.baseline_loss(np.concatenate(self.training.targets))
 
     def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[TaskBatch]:
         """Return this process's part of the items of one update."""

@@ -40,8 +40,9 @@ def open_answerer(
     saved: SavedModel, task: Task[Any, Any, Any], config: AnswerConfig, *, device: torch.device
 ) -> Answerer:
     """Load a model to answer a task that was restored from it."""
-    network = task.head.build(saved.shape)
-    load_weights(network, saved, architecture=task.head.architecture)
+    head = task.head.as_saved(saved.extra)
+    network = head.build(saved.shape)
+    load_weights(network, saved, architecture=head.architecture)
     longest = saved.shape.max_position_embeddings
     trained_on = finetuned_with(saved.folder).get("max_seq_length", longest)
     return Answerer(
@@ -68,7 +69,7 @@ def finetuned_with(model: Path) -> Mapping[str, Any]:
 
 
 def _check_head(saved: SavedModel, task: Task[Any, Any, Any]) -> None:
-    needed = task.head.architecture
+    needed = task.head.as_saved(saved.extra).architecture
     if saved.architecture != needed:
         raise CheckpointError(
             f"{saved.folder} holds a {saved.architecture}, {task.name} needs a {needed}",

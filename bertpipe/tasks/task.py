@@ -15,9 +15,10 @@ from pydantic import Field
 from torch import Tensor
 
 from bertpipe.configs import Settings
-from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport
+from bertpipe.errors import ConfigError, TaskDataError
+from bertpipe.metrics import Calibration, ScoreReport
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import ClassWeights
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.training import Term
@@ -68,6 +69,8 @@ class Judgement:
         baseline: what a constant answer would score, by name.
         constant_prediction: true where the model answers the same for everything.
         pairs: the right and the predicted label of everything that was labelled, for a confusion table.
+        classes: scores of each class by name, where classes are no labels, such as types of entities.
+        calibration: how far the probabilities can be believed; none where there are none of labels.
     """
 
     report: ScoreReport
@@ -75,6 +78,8 @@ class Judgement:
     baseline: Mapping[str, float]
     constant_prediction: bool
     pairs: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    classes: Mapping[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
+    calibration: Calibration | None = field(default=None, repr=False)
 
 
 D = TypeVar("D", bound=Description)
@@ -166,10 +171,6 @@ class Task(ABC, Generic[D, E, I]):
             TaskDataError: one does not; it is named by its place.
         """
 
-    def notes(self, examples: Sequence[E]) -> list[str]:
-        """Return what a user has to know of some examples, a line each."""
-        return list(notes_of(examples))
-
     @abstractmethod
     def encode(self, examples: Sequence[E], tokenizer: Tokenizer, *, max_seq_length: int) -> I:
         """Return what the model reads: one item an example, or several where an example is long."""
@@ -178,9 +179,28 @@ class Task(ABC, Generic[D, E, I]):
     def targets(self, examples: Sequence[E], inputs: I) -> list[NDArray[Any]]:
         """Return what to predict for each item; the arrays of a batch are joined along their first axis."""
 
-    def counted(self, targets: NDArray[Any]) -> int:
-        """Return over how many things the loss of some joined targets is averaged."""
+    def counted(self, targets: NDArray[Any]) -> float:
+        """Return what the loss of some joined targets is divided by: their number, or their weight."""
         return len(targets)
+
+    def baseline_loss(self, targets: NDArray[Any]) -> float | None:
+        """Return the loss of the best constant answer to some joined targets; none where there is no such."""
+        return None
+
+    def weighted(self, weights: ClassWeights, examples: Sequence[E]) -> Self:
+        """Return the task with a loss in which the classes have weights.
+
+        Args:
+            weights: by class, or how to get them.
+            examples: those to train on.
+
+        Raises:
+            ConfigError: the task has no classes, or other ones.
+        """
+        raise ConfigError(
+            f"finetune.class_weights is set, but {self.name} has no classes to weigh",
+            hint="leave it unset",
+        )
 
     @abstractmethod
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:

@@ -11,10 +11,11 @@ from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
-    TaskDescription,
+    Tasks,
     describe,
     finetuned_with,
     kind_of,
+    notes_of,
     open_answerer,
     restore_task,
     write_answers,
@@ -32,7 +33,7 @@ class PredictSettings(Settings):
     """The sections that the command reads."""
 
     predict: PredictConfig
-    tasks: dict[str, TaskDescription]
+    tasks: Tasks
     runtime: RuntimeConfig
 
 
@@ -77,7 +78,7 @@ def run(
     saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
     task = restore_task(saved, task_name, description, split=config.split)
-    for note in (notes := task.notes(examples)):
+    for note in (notes := notes_of(examples)):
         progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:

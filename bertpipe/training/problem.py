@@ -48,8 +48,8 @@ class Batch(Protocol):
     """One micro-batch: what one forward pass sees."""
 
     @property
-    def counts(self) -> Mapping[str, int]:
-        """Return how many items each part of the loss is summed over, such as predicted tokens."""
+    def counts(self) -> Mapping[str, float]:
+        """Return what each part of the loss is divided by: its items, such as predicted tokens."""
 
     @property
     def size_tokens(self) -> int:
@@ -70,10 +70,12 @@ class Term:
     Attributes:
         loss: the sum over the counted items, a scalar with its graph.
         correct: how many items were right, a scalar; none where that means nothing.
+        asked: how many items could be right, a scalar; none: what the loss is divided by.
     """
 
     loss: Tensor
     correct: Tensor | None = None
+    asked: Tensor | None = None
 
 
 B = TypeVar("B", bound=Batch)
@@ -119,12 +121,13 @@ class Tally:
         parts = sorted(name.removesuffix(".count") for name in self.sums if name.endswith(".count"))
         averages: dict[str, float] = {f"{prefix}loss": 0.0}
         for part in parts:
-            count = max(self.sums[f"{part}.count"], 1.0)
+            count = self.sums[f"{part}.count"] or 1.0
             loss = self.sums[f"{part}.loss"] / count
             averages[f"{prefix}loss"] += loss
             averages[f"{prefix}{part}_loss"] = loss
             if f"{part}.correct" in self.sums:
-                averages[f"{prefix}{part}_accuracy"] = self.sums[f"{part}.correct"] / count
+                asked = self.sums.get(f"{part}.asked", count)
+                averages[f"{prefix}{part}_accuracy"] = self.sums[f"{part}.correct"] / asked
         return averages
 
 
@@ -132,7 +135,8 @@ def device_sums(terms: Mapping[str, Term]) -> dict[str, Tensor]:
     """Return the sums of one micro-batch as they lie on the device, float64."""
     losses = {f"{name}.loss": term.loss for name, term in terms.items()}
     correct = {f"{name}.correct": term.correct for name, term in terms.items() if term.correct is not None}
-    return {name: value.detach().double() for name, value in (losses | correct).items()}
+    asked = {f"{name}.asked": term.asked for name, term in terms.items() if term.asked is not None}
+    return {name: value.detach().double() for name, value in (losses | correct | asked).items()}
 
 
 def read_off(tensors: Mapping[str, Tensor]) -> dict[str, float]:
@@ -140,6 +144,6 @@ def read_off(tensors: Mapping[str, Tensor]) -> dict[str, float]:
     return dict(zip(tensors, torch.stack(list(tensors.values())).tolist(), strict=True)) if tensors else {}
 
 
-def sums_of(terms: Mapping[str, Term], counts: Mapping[str, int]) -> dict[str, float]:
+def sums_of(terms: Mapping[str, Term], counts: Mapping[str, float]) -> dict[str, float]:
     """Return the sums of one micro-batch, for a ``Tally``."""
     return read_off(device_sums(terms)) | {f"{name}.count": float(counts[name]) for name in terms}

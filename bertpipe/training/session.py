@@ -140,7 +140,7 @@ def _set_up(
 ) -> Setup[B]:
     problem.model.to(device)
     layout = lay_out(problem, world, parallel=runtime.parallel, device=device)
-    optimizer = build_optimizer(problem.model, plan.optimizer)
+    optimizer = build_optimizer(problem.model, plan.optimizer, scale=plan.scale)
     sizes = MicroBatches(plan.micro_batch_size, world=world, decisions=decisions, progress=progress)
     return Setup(problem, layout, optimizer, LossScaler(plan.precision, device), sizes, device)
 

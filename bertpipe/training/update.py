@@ -15,7 +15,7 @@ from bertpipe import randomness
 from bertpipe.training.ahead import BatchesAhead
 from bertpipe.training.guards import GuardConfig
 from bertpipe.training.micro_batches import MicroBatches, if_it_fits, too_large
-from bertpipe.training.optimizers import OptimizerConfig
+from bertpipe.training.optimizers import OptimizerConfig, Scale, as_scheduled, set_rate
 from bertpipe.training.parallel import Layout, whole
 from bertpipe.training.precision import LossScaler, Precision, autocast
 from bertpipe.training.problem import B, Problem, Tally, device_sums, read_off
@@ -40,6 +40,7 @@ class Plan:
             less where memory runs out.
         guards: what to do when training goes wrong.
         unigram_entropy: of the corpus, in nats, for the guards; none: no plateau is looked for.
+        scale: how fast each parameter learns, as a multiple of the scheduled rate.
     """
 
     schedule: Schedule
@@ -49,6 +50,7 @@ class Plan:
     micro_batch_size: int | None = None
     guards: GuardConfig = _USUAL_GUARDS
     unigram_entropy: float | None = None
+    scale: Scale = as_scheduled
 
     @property
     def total_steps(self) -> int:
@@ -62,7 +64,7 @@ class StepReport:
 
     Attributes:
         step: updates done so far, this one included.
-        learning_rate: the rate it used.
+        learning_rate: the scheduled rate it used, of which a parameter's own is a multiple.
         gradient_norm: the gradients' norm before clipping.
         sums: sums for a ``Tally``.
         tokens: real tokens it saw.
@@ -179,7 +181,7 @@ class Updates(Generic[B]):
                 with autocast(self.plan.precision, setup.device):
                     terms = setup.layout.terms(batch)
                     loss = torch.stack(
-                        [term.loss / max(1, counts[name]) for name, term in terms.items()]
+                        [term.loss / (counts[name] or 1) for name, term in terms.items()]
                     ).sum()
                 # The processes' gradients are averaged, but theirs is a share of one sum.
                 setup.scaler.backward(loss * setup.world.size)
@@ -201,8 +203,7 @@ class Updates(Generic[B]):
         tally = Tally({name: totals[name] for name in figures})
         tally.add({f"{name}.count": count for name, count in counts.items() if f"{name}.loss" in figures})
         is_finite = math.isfinite(tally.figures()["loss"]) and math.isfinite(gradient_norm)
-        for group in setup.optimizer.param_groups:
-            group["lr"] = learning_rate
+        set_rate(setup.optimizer, learning_rate)
         moved = setup.scaler.step(setup.optimizer, is_finite=is_finite)
         setup.optimizer.zero_grad(set_to_none=True)
         return StepReport(

@@ -8,7 +8,7 @@ from bertpipe.vocab.bpe import train_bpe
 from bertpipe.vocab.encoding import Encoder
 from bertpipe.vocab.fit import Fit, measure_fit
 from bertpipe.vocab.normalization import BERT_CASED, BERT_UNCASED, NormalizationConfig, normalizer
-from bertpipe.vocab.tokenizer import Encoded, Tokenizer
+from bertpipe.vocab.tokenizer import Encoded, Located, Tokenizer
 from bertpipe.vocab.unigram import train_unigram
 from bertpipe.vocab.vocabulary import SPECIAL_TOKENS, Vocabulary
 from bertpipe.vocab.wordpiece import train_wordpiece
@@ -23,6 +23,7 @@ __all__ = [
     "Encoded",
     "Encoder",
     "Fit",
+    "Located",
     "NormalizationConfig",
     "PieceCounts",
     "Tokenizer",

@@ -19,6 +19,7 @@ from bertpipe.artifacts import write_json
 from bertpipe.errors import ArtifactError
 from bertpipe.vocab.algorithms import ALGORITHMS, Algorithm, algorithm_of
 from bertpipe.vocab.normalization import NormalizationConfig, normalizer
+from bertpipe.vocab.offsets import Offsets, offsets_in_texts
 from bertpipe.vocab.vocabulary import CLS, MASK, PAD, SEP, SPECIAL_TOKENS, UNK, Vocabulary
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -42,6 +43,17 @@ class Encoded:
 
     ids: NDArray[np.uint32]
     lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Located(Encoded):
+    """Ids of many texts, with the characters that they stand for.
+
+    Attributes:
+        offsets: the first character of each token and the one behind its last, int64 ``[T, 2]``.
+    """
+
+    offsets: Offsets
 
 
 class Tokenizer:
@@ -183,6 +195,13 @@ class Tokenizer:
         """Return the ids of each text as a list, without special tokens."""
         encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
+
+    def locate(self, texts: Sequence[str]) -> Located:
+        """Return the ids of each text, without special tokens, and which characters each stands for."""
+        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        encoded = joined([encoding.ids for encoding in encodings])
+        offsets = offsets_in_texts(encodings, encoded.lengths, texts)
+        return Located(encoded.ids, encoded.lengths, offsets)
 
     def normalize(self, text: str) -> str:
         """Return the text as it is before it is cut into words."""

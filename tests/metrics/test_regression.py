@@ -21,6 +21,16 @@ def answers(draw: st.DrawFn) -> tuple[list[float], list[float]]:
     return draw(numbers), draw(numbers)
 
 
+@given(answers(), st.lists(st.integers(0, 1000), min_size=1, max_size=40))
+def test_ranks_of_a_selection_are_those_of_its_values(
+    both: tuple[list[float], list[float]], drawn: list[int]
+) -> None:
+    """SciPy's, of what was selected, repeats included."""
+    values = np.array(both[0])
+    numbers = np.array(drawn) % len(values)
+    assert regression.Ranks(values).of(numbers).tolist() == stats.rankdata(values[numbers]).tolist()
+
+
 @given(answers())
 def test_correlations_equal_scipy(both: tuple[list[float], list[float]]) -> None:
     """Pearson and Spearman have SciPy's values wherever they are defined, ties included."""

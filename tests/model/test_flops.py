@@ -33,6 +33,15 @@ def test_without_pooler_and_predictions_there_is_the_encoder_alone() -> None:
     assert training_flops(SMALL, np.array([4]), sequence_outputs=2) - encoder == 6 * (8 * 8 + 8 * 2)
 
 
+def test_a_frozen_layer_has_a_forward_pass_alone() -> None:
+    """Two of the three passes of one of the two layers are gone, and nothing of what stands above."""
+    one_pass = training_flops(SMALL, np.array([4])) // 2 // 3
+    all_learn = training_flops(SMALL, np.array([4]), sequence_outputs=2)
+    assert (
+        training_flops(SMALL, np.array([4]), sequence_outputs=2, frozen_layers=1) == all_learn - 2 * one_pass
+    )
+
+
 def test_torch_counts_the_same_in_another_implementation() -> None:
     """Forward and backward of Hugging Face's BERT, which scores every token, under torch's own counter."""
     config = BertConfig(

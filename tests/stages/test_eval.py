@@ -99,6 +99,40 @@ def test_a_second_run_writes_the_same_bytes(
     assert manifest.inputs["model"] == read_manifest(finetuned(FILMS)).content_hash()
 
 
+def test_scores_have_an_interval_and_each_class_its_own(
+    score: Make, finetuned: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The intervals hold their scores; counts, classes and accuracy agree; the bins hold all examples."""
+    summary = score(finetuned(FILMS))
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert scores["intervals"].keys() == scores["scores"].keys() == summary.intervals.keys()
+    for name, (low, high) in scores["intervals"].items():
+        assert low <= scores["scores"][name] <= high
+    (first, second) = scores["confusion"]["counts"]
+    assert scores["confusion"]["labels"] == scores["labels"] == ["negative", "positive"]
+    assert (first[0] + second[1]) / 10 == scores["scores"]["accuracy"]
+    assert [one["support"] for one in scores["classes"].values()] == [sum(first), sum(second)] == [5, 5]
+    assert scores["classes"]["positive"]["recall"] == second[1] / 5
+    assert sum(part["count"] for part in scores["calibration"]["bins"]) == 10
+    assert summary.expected_calibration_error == scores["calibration"]["expected_calibration_error"]
+
+
+def test_no_draws_are_no_intervals(score: Make, finetuned: Callable[[str], Path], tmp_path: Path) -> None:
+    """The scores are the same."""
+    with_them, without = score(finetuned(FILMS), "with"), score(finetuned(FILMS), bootstrap_samples=0)
+    assert without.intervals == {} and without.scores == with_them.scores
+
+
+def test_scores_say_how_fine_tuning_ended(
+    score: Make, finetuned: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """Dev scores and the training loss against that of the best constant answer, of our own models."""
+    summary = score(finetuned(FILMS))
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert summary.below_baseline is scores["below_baseline"] is True
+    assert scores["dev"] == json.loads((finetuned(FILMS) / "metrics.json").read_text())["dev"]
+
+
 def test_the_split_is_named(score: Make, finetuned: Callable[[str], Path], tmp_path: Path) -> None:
     """Dev and test have different examples, and the signature says which were scored."""
     dev, test = score(finetuned(FILMS), "dev", split="dev"), score(finetuned(FILMS), "test", split="test")
@@ -130,6 +164,10 @@ def test_a_regression_has_numbers_and_no_confusion(
     assert [p["id"] for p in predictions] == [str(n) for n in range(10)]
     assert all(isinstance(p["prediction"], float) for p in predictions)
     assert not (tmp_path / "out" / "confusion.tsv").exists()
+    scores = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert (scores["classes"], scores["confusion"], scores["calibration"]) == ({}, None, None)
+    assert scores["intervals"].keys() == {"pearson", "spearman", "mean_squared_error"}
+    assert all(low < scores["scores"][name] < high for name, (low, high) in scores["intervals"].items())
 
 
 def write(folder: Path, *lines: str) -> Path:
@@ -229,7 +267,8 @@ def test_a_classifier_of_transformers_can_be_scored(score: Make, shards: Path, t
     out = f"scores/{FILMS}/theirs"
     assert "labels:positive,negative" in score(tmp_path / "theirs", out).signature
     scores = json.loads((tmp_path / out / "scores.json").read_text())
-    assert scores["seed"] is None and scores["initialization"] is None
+    unknown = ("seed", "initialization", "dev", "below_baseline")
+    assert [scores[name] for name in unknown] == [None] * 4
     (run,) = read_runs(tmp_path / "scores").values()
     assert (run.initialization, run.seed, run.train_examples) == ("model theirs", None, None)
 

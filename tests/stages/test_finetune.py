@@ -1,15 +1,25 @@
 """From a model and labelled data to a model with a head."""
 
 import json
+import math
 import os
 import signal
+import statistics
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from safetensors.torch import load_file
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertForMultipleChoice,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
 
 from bertpipe.artifacts import open_artifact, read_manifest
 from bertpipe.checkpoints import load_weights, open_model
@@ -22,6 +32,7 @@ from bertpipe.tasks import FinetuneConfig
 from bertpipe.tasks.inputs import encode_texts
 from bertpipe.tasks.kinds import ClassificationDescription
 from bertpipe.tasks.texts import TextExample
+from bertpipe.vocab import Tokenizer
 
 Make = Callable[..., Any]
 FILMS = "film-reviews"
@@ -101,12 +112,20 @@ def test_watching_changes_no_byte(tune: Make, finetune_settings: Make, tmp_path:
     assert len(list(tmp_path.glob("board/finetune/*/events.out.tfevents.*"))) == 1
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+SLOWER_BELOW = {
+    "head_learning_rate": 0.02,
+    "layer_decay": 0.5,
+    "frozen_layers": 1,
+    "class_weights": {"positive": 2.0},
+}
+
+
+@pytest.mark.parametrize("changes", [{}, {"precision": "bf16"}, SLOWER_BELOW], ids=["fp32", "bf16", "rates"])
 def test_a_stopped_run_goes_on_to_the_same_bytes(
-    precision: str, tune: Make, finetune_settings: Make, tmp_path: Path
+    changes: dict[str, Any], tune: Make, finetune_settings: Make, tmp_path: Path
 ) -> None:
     """Stopped in the second epoch of four updates each, between two checkpoints."""
-    settings = finetune_settings(precision=precision)
+    settings = finetune_settings(**changes)
     tune(settings, "unbroken")
     with pytest.raises(StoppedError):
         tune(settings, progress=StopAt(6))
@@ -119,6 +138,29 @@ def test_a_task_is_learned(finetuned: Callable[[str], Path]) -> None:
     metrics = json.loads((finetuned(FILMS) / "metrics.json").read_text())
     assert metrics["dev"]["accuracy"] > 0.7
     assert metrics["last"]["validation_task_accuracy"] == pytest.approx(metrics["dev"]["accuracy"])
+
+
+def test_a_collapsed_run_is_told(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """At a rate of nearly zero nothing is learned: the loss stays near the entropy of the labels, log 2."""
+    listener = Listener()
+    summary = tune(
+        finetune_settings(learning_rate=1e-12, epochs=1, initialization="random"), progress=listener
+    )
+    figures = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert figures["baseline_loss"] == pytest.approx(math.log(2))
+    assert figures["last"]["train_loss"] == pytest.approx(math.log(2), rel=0.01)
+    assert summary.below_baseline is figures["below_baseline"] is False
+    (note,) = listener.notes
+    assert note.startswith("this run has collapsed: ") and "is not below 0.6931, that of" in note
+
+
+def test_the_loss_of_a_regression_is_compared_to_the_variance(finetuned: Callable[[str], Path]) -> None:
+    """The mean squared error of the mean, over the training examples."""
+    figures = json.loads((finetuned("product-reviews") / "metrics.json").read_text())
+    rows = (finetuned("product-reviews").parents[1] / "tasks/product-reviews/train.jsonl").read_text()
+    values = [json.loads(row)["score"] for row in rows.splitlines()]
+    assert figures["baseline_loss"] == pytest.approx(statistics.pvariance(values), rel=1e-5)
+    assert figures["below_baseline"] is True
 
 
 def test_the_output_says_how_it_was_made(finetuned: Callable[[str], Path], pretrained: Path) -> None:
@@ -194,6 +236,94 @@ def test_a_masked_lm_gets_a_new_pooler(
     plain = make_shards("single-segment-shards", objective="none")
     pretrain.run(pretrain_settings(), shards=plain, init=None, out=tmp_path / "masked-lm")
     assert tune(finetune_settings(epochs=1), model=tmp_path / "masked-lm").train_examples == 24
+
+
+def test_frozen_layers_stay_and_the_others_move(
+    tune: Make, finetune_settings: Make, pretrained: Path, tmp_path: Path
+) -> None:
+    """Embeddings and lowest layer are bit for bit those of the pre-trained model, all else is not."""
+    tune(finetune_settings(epochs=1, frozen_layers=1))
+    before, after = (load_file(folder / "model.safetensors") for folder in (pretrained, tmp_path / "out"))
+    frozen = ("bert.embeddings.", "bert.encoder.layer.0.")
+    shared = before.keys() & after.keys()
+    assert {name.rsplit(".", 2)[0] for name in shared} >= {"bert.encoder.layer.1.output", "bert.pooler"}
+    for name in shared:
+        assert torch.equal(before[name], after[name]) == name.startswith(frozen), name
+
+
+class Listener(Silent):
+    """Keeps the notes."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+def saved_for(architecture: type[Any], pretrained: Path, folder: Path, *, labels: int) -> Path:
+    """Return the pre-trained model as ``transformers`` saves it for a task."""
+    model = architecture.from_pretrained(pretrained, num_labels=labels)
+    model.save_pretrained(folder)
+    Tokenizer.load(pretrained).save(folder)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("architecture", "new"),
+    [
+        (BertForSequenceClassification, ["head"]),
+        (BertForMultipleChoice, ["head"]),
+        (BertForTokenClassification, ["head", "pooler"]),
+        (BertForQuestionAnswering, ["head", "pooler"]),
+    ],
+)
+def test_a_model_of_another_task_is_where_training_starts(
+    architecture: type[Any],
+    new: list[str],
+    tune: Make,
+    finetune_settings: Make,
+    pretrained: Path,
+    tmp_path: Path,
+) -> None:
+    """Its encoder is taken, with its pooler where it has one; what is new is said, and learns as the head."""
+    labels = 1 if architecture is BertForMultipleChoice else 2
+    other = saved_for(architecture, pretrained, tmp_path / "other", labels=labels)
+    listener = Listener()
+    settings = finetune_settings(learning_rate=1e-9, head_learning_rate=1e-3, epochs=1)
+    tune(settings, model=other, progress=listener)
+    assert listener.notes[0] == f"not in {other}, so learned from new: {', '.join(new)}"
+    before, after = (load_file(folder / "model.safetensors") for folder in (other, tmp_path / "out"))
+    shared = {name for name in before if name.startswith("bert.")}
+    assert {name for name in shared if torch.allclose(before[name], after[name], atol=1e-6)} == shared
+    assert ("bert.pooler.dense.weight" in before) == ("pooler" not in new)
+    assert after["classifier.weight"].shape == (2, 16)
+    if "classifier.weight" in before and labels == 2:
+        assert not torch.allclose(before["classifier.weight"], after["classifier.weight"], atol=1e-3)
+
+
+def test_a_fine_tuned_model_is_where_another_task_starts(
+    tune: Make, finetune_settings: Make, finetuned: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As MNLI before RTE: encoder and pooler are those of the first task, and no label is left of it."""
+    tune(finetune_settings(learning_rate=1e-9, epochs=1), task="product-reviews", model=finetuned(FILMS))
+    first, second = (
+        load_file(folder / "model.safetensors") for folder in (finetuned(FILMS), tmp_path / "out")
+    )
+    shared = [name for name in first if name.startswith("bert.")]
+    assert all(torch.allclose(first[name], second[name], atol=1e-6) for name in shared)
+    assert second["classifier.weight"].shape == (1, 16)
+    assert "positive" not in (tmp_path / "out" / "config.json").read_text()
+
+
+def test_weights_are_for_classes(tune: Make, finetune_settings: Make) -> None:
+    """A regression has none, and a classifier only those of its labels; nothing is trained before."""
+    with pytest.raises(ConfigError, match="product-reviews has no classes to weigh"):
+        tune(finetune_settings(class_weights="balanced"), task="product-reviews")
+    with pytest.raises(ConfigError, match="class_weights names 'mixed', the labels are negative, positive"):
+        tune(finetune_settings(class_weights={"mixed": 2.0}))
+    with pytest.raises(ConfigError, match="frozen_layers = 3, but the model has 2 layers"):
+        tune(finetune_settings(frozen_layers=3))
 
 
 def test_fewer_examples_are_drawn_by_the_seed(tune: Make, finetune_settings: Make) -> None:

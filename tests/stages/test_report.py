@@ -117,9 +117,9 @@ def test_the_page_holds_the_figures_of_every_stage(project: Project) -> None:
         "| validation mlm loss | 8.710 | 5.410 |",
         "| validation nsp accuracy | 49.0 % | 68.0 % |",
         "film-reviews (test, 1,014 examples; 400 to learn from)",
-        "| pretrained | 74.1 ± 0.4 | 74.1 | 74.5 | 73.7 | 73.1 ± 0.4 |",
-        "| random | 69.1 ± 0.4 | 69.1 | 69.5 | 68.7 | 68.1 ± 0.4 |",
-        "Best constant answer: majority accuracy 50.9.",
+        "| pretrained | 74.1 ± 0.4 | 74.1 | 74.5 | 73.7 | 74.5 | 73.1 ± 0.4 |",
+        "| random | 69.1 ± 0.4 | 69.1 | 69.5 | 68.7 | 69.5 | 68.1 ± 0.4 |",
+        "Baseline: majority accuracy 50.9.",
         "Pre-trained minus random: +5.0 accuracy, larger than the spread of 0.8",
         "- seed 2: `film-reviews|accuracy=74.5|split:test|n:1014|version:0.1.0`",
     ]
@@ -168,14 +168,83 @@ def test_own_text_and_no_next_sentences_leave_their_parts_out(project: Project) 
 
 
 def test_a_collapsed_run_and_a_loss_are_said_plainly(project: Project) -> None:
-    """A constant prediction is marked at its value and counted; a drop has its sign."""
+    """A constant prediction and a loss that stayed are marked and counted; a drop has its sign."""
     for seed in (1, 2, 3):
-        project.evaluate(scores_of("pretrained", seed, 0.509, constant_prediction=seed == 2))
+        signs = {"constant_prediction": seed == 2, "below_baseline": seed != 3}
+        project.evaluate(scores_of("pretrained", seed, 0.509, **signs))
+    assert project.report().collapsed == {"film-reviews": 2}
+    page = project.page()
+    assert "| pretrained | 50.9 ± 0.0 | 50.9 | 50.9 (collapsed) | 50.9 (collapsed) | 50.9 |" in page
+    assert "Collapsed (nothing learned): 2 of 3 runs from the pretrained start." in page
+    assert "Pre-trained minus random: -18.2 accuracy, larger than the spread" in page
+
+
+def test_the_best_run_is_told_and_the_one_that_dev_would_choose(project: Project) -> None:
+    """On dev seed 2 is best, on the test split seed 1."""
+    for seed, (value, dev) in enumerate(((0.76, 0.70), (0.74, 0.75), (0.72, 0.71)), start=1):
+        project.evaluate(scores_of("pretrained", seed, value, dev={"accuracy": dev, "macro_f1": 0.1}))
+    project.report()
+    assert "| best | best by dev | macro f1 |" in project.page()
+    assert "| pretrained | 74.0 ± 2.0 | 76.0 | 74.0 | 72.0 | 76.0 | 74.0 | 73.0 ± 2.0 |" in project.page()
+    assert "| random | 69.1 ± 0.4 | 69.1 | 69.5 | 68.7 | 69.5 |  | 68.1 ± 0.4 |" in project.page()
+
+
+def test_settings_that_differ_are_told_apart_and_chosen_by_dev(project: Project) -> None:
+    """Two rates and two batch sizes, two seeds each; the best on dev is not the best on the test split."""
+    shutil.rmtree(project.folder / "scores")
+    on_dev = {(16, 3e-5): 0.80, (16, 5e-5): 0.82, (32, 3e-5): 0.85, (32, 5e-5): 0.81}
+    for (batch_size, rate), value in on_dev.items():
+        for seed in (1, 2):
+            finetune = {"batch_size": batch_size, "learning_rate": rate, "epochs": 3}
+            dev = {"accuracy": value + seed / 100}
+            scores = scores_of("pretrained", seed, 1.6 - value, dev=dev, finetune=finetune)
+            name = f"{batch_size}-{rate}-{seed}"
+            write_output(project.folder / "scores" / "film-reviews" / name, "eval", {"scores.json": scores})
     project.report()
     page = project.page()
-    assert "| pretrained | 50.9 ± 0.0 | 50.9 | 50.9 (collapsed) | 50.9 |" in page
-    assert "Collapsed (the same answer for everything): 1 of 3 runs from the pretrained start." in page
-    assert "Pre-trained minus random: -18.2 accuracy, larger than the spread" in page
+    assert "| pretrained, batch size 16, learning rate 3e-05 | 80.0 ± 0.0 |" in page
+    assert "epochs" not in page
+    assert (
+        "Chosen on dev among 4 settings: pretrained, batch size 32, learning rate 3e-05 "
+        "(accuracy 86.5 ± 0.7 on dev, 75.0 ± 0.0 on test)."
+    ) in page
+
+
+def test_classes_intervals_and_reliability_stand_below(project: Project) -> None:
+    """Means of the classes, sums of the answers, the interval of each run, and a diagram beside the page."""
+    for seed, right in ((1, 60), (2, 70), (3, 80)):
+        bins = [{"lower": 0.8, "upper": 1.0, "count": 100, "confidence": 0.9, "accuracy": right / 100}]
+        calibration = {"expected_calibration_error": 0.9 - right / 100, "brier_score": 0.3, "bins": bins}
+        project.evaluate(
+            scores_of(
+                "pretrained",
+                seed,
+                0.7,
+                intervals={"accuracy": [0.67, 0.73], "macro_f1": [0.6, 0.7]},
+                classes={"good": {"recall": right / 100, "support": 100}},
+                confusion={"labels": ["bad", "good"], "counts": [[9, 1], [100 - right, right]]},
+                calibration=calibration,
+            )
+        )
+    project.report()
+    page = project.page()
+    assert "| class | recall | support |\n| --- | ---: | ---: |\n| good | 70.0 | 100 |" in page
+    assert "|  | bad | good |\n| --- | ---: | ---: |\n| bad | 27 | 3 |\n| good | 90 | 210 |" in page
+    assert "| pretrained | 1 | 70.0 | 67.0 to 73.0 |  | 30.0 |" in page
+    assert "(reliability.svg)" in page
+    picture = (project.folder / "report" / "reliability.svg").read_text(encoding="utf-8")
+    assert "film-reviews: reliability" in picture and "as it should be" in picture
+
+
+def test_a_report_without_pre_training_is_about_the_scores(project: Project) -> None:
+    """Of a model from elsewhere there is nothing else to tell, and no curve to draw."""
+    out = project.folder / "report"
+    summary = report.run(
+        samples=None, vocab=None, shards=None, model=None, scores=project.folder / "scores", out=out
+    )
+    assert summary.runs == 6 and "## Pre-training" not in project.page()
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "report.json", "report.md"]
+    assert [table.title[:12] for table in terminal_tables(report.read_report(out))] == ["film-reviews"]
 
 
 def fails(project: Project, message: str) -> None:
@@ -214,9 +283,9 @@ def test_models_from_elsewhere_stand_beside_ours(project: Project) -> None:
     summary = project.report()
     page = project.page()
     assert summary.runs == 8 and summary.gains == {"film-reviews": pytest.approx(0.05)}
-    assert "| start | accuracy | seed 1 | seed 2 | seed 3 | macro f1 |" in page
+    assert "| start | accuracy | seed 1 | seed 2 | seed 3 | best | macro f1 |" in page
     for name in ("theirs", "pretrained"):
-        assert f"| model {name} | 80.0 |  |  |  | 79.0 |" in page
+        assert f"| model {name} | 80.0 |  |  |  | 80.0 | 79.0 |" in page
         assert f"film-reviews, model {name}:\n\n- `film-reviews|accuracy=80.0" in page
 
 

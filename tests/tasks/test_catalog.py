@@ -1,10 +1,23 @@
 """Which tasks are known, and by what description."""
 
+from typing import Any
+
 import pytest
 
+from bertpipe.configs import Params, Settings
 from bertpipe.errors import ConfigError
-from bertpipe.tasks import describe
+from bertpipe.tasks import Tasks, describe
+from bertpipe.tasks.catalog import CATALOG
 from bertpipe.tasks.kinds import ClassificationDescription, RegressionDescription
+
+
+class OnlyTasks(Settings):
+    tasks: Tasks
+
+
+def sections(entries: dict[str, Any]) -> Tasks:
+    """Read a section ``tasks``."""
+    return Params({"tasks": entries}).read(OnlyTasks).tasks
 
 
 def test_known_tasks_need_no_description() -> None:
@@ -37,3 +50,28 @@ def test_three_texts_are_too_many() -> None:
     """BERT has two segments."""
     with pytest.raises(ValueError, match="texts"):
         ClassificationDescription(kind="classification", texts=("a", "b", "c"))
+
+
+@pytest.mark.parametrize("name", CATALOG)
+def test_a_known_task_needs_no_more_than_its_name(name: str) -> None:
+    """An empty entry of the section is the catalog's, whole."""
+    assert sections({name: {}})[name] == CATALOG[name]
+
+
+def test_what_is_said_of_a_known_task_goes_on_top() -> None:
+    """The rest stays as it is known; an official folder's name is known too."""
+    said = sections({"CoLA": {"files": {"dev": "d.tsv"}}})["CoLA"]
+    assert said == CATALOG["cola"].model_copy(update={"files": {"dev": "d.tsv"}})
+    assert describe("MNLI", {}) == CATALOG["mnli"]
+
+
+def test_an_entry_with_a_kind_stands_alone() -> None:
+    """It is not completed, whatever its name."""
+    alone = sections({"cola": {"kind": "regression", "target": "x"}})["cola"]
+    assert alone == RegressionDescription(kind="regression", target="x")
+
+
+def test_an_unknown_task_must_say_its_kind() -> None:
+    """There is nothing to complete it from."""
+    with pytest.raises(ConfigError, match=r"tasks\.mine\.kind is not set, known are classification, "):
+        sections({"mine": {}})

@@ -8,7 +8,7 @@ from torch import nn
 
 from bertpipe.model import ModelShape, PretrainingModel
 from bertpipe.training import OptimizerConfig
-from bertpipe.training.optimizers import build_optimizer
+from bertpipe.training.optimizers import build_optimizer, set_rate
 
 SHAPE = ModelShape(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, vocab_size=20)
 KINDS: list[dict[str, Any]] = [
@@ -107,6 +107,21 @@ def test_with_correction_it_is_torch_s_fused_adamw_to_the_bit() -> None:
         update(theirs, reference, number)
     for one, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_parameter_learns_at_its_multiple_of_the_rate(kind: dict[str, Any]) -> None:
+    """At a third, all move by a third of what they move by in the first update, decay included."""
+    config = OptimizerConfig(learning_rate=0.03, **kind)
+    start, scaled, slower = seeded_model(), seeded_model(), seeded_model()
+    optimizer = build_optimizer(scaled, config, scale=lambda name: 1 / 3 if "layers" in name else 1.0)
+    set_rate(optimizer, 0.03)
+    update(scaled, optimizer, 1)
+    update(slower, build_optimizer(slower, config.model_copy(update={"learning_rate": 0.01})), 1)
+    before, expected = dict(start.named_parameters()), dict(slower.named_parameters())
+    for name, parameter in scaled.named_parameters():
+        moved, third = parameter - before[name], expected[name] - before[name]
+        assert torch.allclose(moved, third if "layers" in name else 3 * third, rtol=1e-4, atol=1e-6), name
 
 
 @pytest.mark.parametrize("kind", KINDS)

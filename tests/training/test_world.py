@@ -62,12 +62,12 @@ def run(jobs: dict[str, dict[str, Any]], folder: Path, *, processes: int) -> Res
 
 
 @pytest.fixture
-def run_here(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, Any]]:
-    """Do the plain job in this process."""
+def run_here(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Do the plain job in this process, or one that differs in what is named."""
     monkeypatch.syspath_prepend(ROOT)
     from tests.training.together import Job, do
 
-    return lambda work: do(Job(str(work)), World())
+    return lambda work, **changes: do(Job(str(work), **changes), World())
 
 
 def assert_close(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -78,8 +78,8 @@ def assert_close(one: dict[str, Any], other: dict[str, Any]) -> None:
     assert one["tokens"] == other["tokens"]
 
 
-def test_two_processes_train_as_one(tmp_path: Path, run_here: Callable[[Path], dict[str, Any]]) -> None:
-    """Copies or shares of the model, cut or not: the same losses, norms and weights.
+def test_two_processes_train_as_one(tmp_path: Path, run_here: Callable[..., dict[str, Any]]) -> None:
+    """Copies or shares of the model, cut or not, some of it frozen or not: the same losses and weights.
 
     The halves of a batch hold four and one counted items, and one of its quarters none. A process
     that lacks memory brings all to smaller pieces. A signal to one stops all after the same update,
@@ -90,6 +90,7 @@ def test_two_processes_train_as_one(tmp_path: Path, run_here: Callable[[Path], d
             "copies": {},
             "shared pieces": {"parallel": "fsdp", "micro_batch_size": 1},
             "short of memory": {"rooms": [8, 1]},
+            "frozen": {"frozen": True},
             "dropout": {"dropout": 0.5},
             "dropout again": {"dropout": 0.5},
             "stopped": {"signal_at": {"1": 5}, "signal_number": signal.SIGINT},
@@ -101,6 +102,8 @@ def test_two_processes_train_as_one(tmp_path: Path, run_here: Callable[[Path], d
     alone = run_here(tmp_path / "one")
     for name in ("copies", "shared pieces", "short of memory"):
         assert_close(together[name], alone)
+    frozen = run_here(tmp_path / "frozen", frozen=True)
+    assert_close(together["frozen"], frozen)
     assert together["short of memory"]["micro_batch_size"] == 1
     assert len(together["short of memory"]["notes"]) == 2  # from four to two to one
     assert together["dropout"]["weights"] == together["dropout again"]["weights"]

@@ -34,6 +34,7 @@ class Job:
         dropout: of the model.
         micro_batch_size: of the plan.
         optimizer: its name.
+        frozen: whether the first layer does not learn.
         rooms: how many items fit into the memory of each process, by rank; unset: any number.
         signal_at: in which training pass (from 1) a process sends itself a signal, by rank.
         signal_number: which signal.
@@ -45,6 +46,7 @@ class Job:
     dropout: float = 0.0
     micro_batch_size: int | None = None
     optimizer: str = "adamw"
+    frozen: bool = False
     rooms: list[int] | None = None
     signal_at: dict[str, int] = field(default_factory=dict)
     signal_number: int = signal.SIGTERM
@@ -95,6 +97,7 @@ def do(job: Job, world: World) -> dict[str, Any]:
         dropout=job.dropout,
         room=job.rooms[world.rank] if job.rooms else None,
     )
+    problem.model.first.requires_grad_(not job.frozen)
     recorder = Recorder()
     work = Path(job.work)
     work.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bertpipe.compression import unpacked
-from bertpipe.errors import TaskDataError
+from bertpipe.errors import CorpusError, TaskDataError
+
+# A line with its number, from 1.
+Line = tuple[int, str]
 
 _PACKED = ("", ".gz", ".bz2", ".xz", ".zst")
 
@@ -56,11 +59,13 @@ def read_text(path: Path) -> str:
     """Return the text of a file, unpacked, without a byte order mark; line ends stay as they are.
 
     Raises:
-        TaskDataError: it is not UTF-8, or holds a NUL.
-        CorpusError: its compressed data is damaged.
+        TaskDataError: it is not UTF-8, holds a NUL, or its compressed data is damaged.
     """
-    with path.open("rb") as stored:
-        content = (unpacked(stored, where=str(path)) or stored).read()
+    try:
+        with path.open("rb") as stored:
+            content = (unpacked(stored, where=str(path)) or stored).read()
+    except CorpusError as error:
+        raise TaskDataError(error.message, hint=error.hint) from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,10 +81,23 @@ def read_text(path: Path) -> str:
     return text
 
 
-def lines_of(text: str) -> Iterator[tuple[int, str]]:
+def lines_of(text: str) -> Iterator[Line]:
     """Yield each line with its number, without its end, LF or CRLF.
 
     Other characters that ``str.splitlines`` takes for line ends may stand in a text.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         yield number, line.removesuffix("\r")
+
+
+def blocks_of(text: str) -> Iterator[list[Line]]:
+    """Yield the lines that stand together: blank ones, of spaces and tabs at most, stand between."""
+    block: list[Line] = []
+    for number, line in lines_of(text):
+        if line.strip(" \t"):
+            block.append((number, line))
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from bertpipe.tasks.formats.files import lines_of, read_text
 from bertpipe.tasks.formats.records import Record
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_MAY_HOLD_HALF = re.compile(r"\\ud", re.IGNORECASE)  # as an escape only: the file is UTF-8
 
 
 def read_jsonl(path: Path) -> Iterator[Record]:
@@ -21,7 +22,7 @@ def read_jsonl(path: Path) -> Iterator[Record]:
     """
     for number, line in lines_of(read_text(path)):
         if line.strip():
-            yield _record(_parsed(line, path, first_line=number), f"{path}:{number}")
+            yield _record(parsed(line, path, first_line=number), f"{path}:{number}")
 
 
 def read_json(path: Path) -> Iterator[Record]:
@@ -31,7 +32,7 @@ def read_json(path: Path) -> Iterator[Record]:
         TaskDataError: it is no array of JSON objects, or holds what is no Unicode text.
     """
     text = read_text(path)
-    values = _parsed(text, path, first_line=1)
+    values = parsed(text, path)
     if not isinstance(values, list):
         raise TaskDataError(
             f"{path}: an array of JSON objects is expected, found {type(values).__name__}",
@@ -61,30 +62,36 @@ def _after_space(text: str, at: int) -> int:
     return space.end()
 
 
-def _parsed(text: str, path: Path, *, first_line: int) -> Any:
+def parsed(text: str, path: Path, *, first_line: int = 1) -> Any:
+    """Return the value of some JSON.
+
+    Raises:
+        TaskDataError: it is none, or holds what is no Unicode text.
+    """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except json.JSONDecodeError as error:
         place = f"{path}:{first_line + error.lineno - 1}"
         raise TaskDataError(f"{place}: not valid JSON: {error.msg} (column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise TaskDataError(f"{path}:{first_line}: not valid JSON: {error}") from None
+    if _MAY_HOLD_HALF.search(text) and not _is_unicode(value):
+        raise TaskDataError(
+            f"{path}:{first_line}: holds half of a surrogate pair (\\ud800 to \\udfff)",
+            hint="write the character whole, or leave it out",
+        )
+    return value
 
 
 def _record(values: Any, place: str) -> Record:
     if not isinstance(values, dict):
         raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
-    if not _is_unicode(values):
-        raise TaskDataError(
-            f"{place}: holds half of a surrogate pair (\\ud800 to \\udfff)",
-            hint="write the character whole, or leave it out",
-        )
     return Record(values, place)
 
 
-def _is_unicode(values: Mapping[str, Any]) -> bool:
+def _is_unicode(value: Any) -> bool:
     try:
-        json.dumps(values, ensure_ascii=False).encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True

@@ -7,11 +7,20 @@ from pydantic import Field
 from bertpipe.tasks.kinds.classification import Classification, ClassificationDescription
 from bertpipe.tasks.kinds.multi_label import MultiLabel, MultiLabelDescription
 from bertpipe.tasks.kinds.multiple_choice import MultipleChoice, MultipleChoiceDescription
+from bertpipe.tasks.kinds.question_answering import QuestionAnswering
 from bertpipe.tasks.kinds.regression import Regression, RegressionDescription
+from bertpipe.tasks.kinds.tagging import Tagging
+from bertpipe.tasks.qa.reading import QuestionAnsweringDescription
+from bertpipe.tasks.tagged import TaggingDescription
 from bertpipe.tasks.task import Task
 
 TaskDescription = Annotated[
-    ClassificationDescription | MultiLabelDescription | MultipleChoiceDescription | RegressionDescription,
+    ClassificationDescription
+    | MultiLabelDescription
+    | MultipleChoiceDescription
+    | QuestionAnsweringDescription
+    | RegressionDescription
+    | TaggingDescription,
     Field(discriminator="kind"),
 ]
 
@@ -19,7 +28,9 @@ KINDS: dict[str, type[Task[Any, Any, Any]]] = {
     "classification": Classification,
     "multi_label": MultiLabel,
     "multiple_choice": MultipleChoice,
+    "question_answering": QuestionAnswering,
     "regression": Regression,
+    "tagging": Tagging,
 }
 
 __all__ = [
@@ -30,7 +41,11 @@ __all__ = [
     "MultiLabelDescription",
     "MultipleChoice",
     "MultipleChoiceDescription",
+    "QuestionAnswering",
+    "QuestionAnsweringDescription",
     "Regression",
     "RegressionDescription",
+    "Tagging",
+    "TaggingDescription",
     "TaskDescription",
 ]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import CheckpointError, TaskDataError
-from bertpipe.metrics import ScoreReport, classification
+from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import ClassWeights, entropy, resolved
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.submissions import SubmittedDescription
@@ -56,7 +57,13 @@ class ClassificationDescription(SubmittedDescription):
 
 @dataclass(frozen=True)
 class Classification(Task[ClassificationDescription, TextExample, Inputs]):
-    """Choose one of some labels, known by name."""
+    """Choose one of some labels, known by name.
+
+    Attributes:
+        weights: of each label in the loss; empty where all weigh alike.
+    """
+
+    weights: tuple[float, ...] = ()
 
     described_by = ClassificationDescription
 
@@ -128,10 +135,26 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
         """Return the cross-entropy."""
-        return Term(
-            loss=functional.cross_entropy(outputs, targets, reduction="sum"),
-            correct=(outputs.argmax(-1) == targets).sum(),
-        )
+        correct = (outputs.argmax(-1) == targets).sum()
+        if not self.weights:
+            return Term(functional.cross_entropy(outputs, targets, reduction="sum"), correct)
+        weights = outputs.new_tensor(self.weights)
+        loss = functional.cross_entropy(outputs, targets, weight=weights, reduction="sum")
+        return Term(loss, correct, asked=targets.new_tensor(len(targets)))
+
+    def counted(self, targets: NDArray[np.int64]) -> float:
+        """Return the number of targets, or their weight."""
+        return float(self._weight(targets).sum()) if self.weights else len(targets)
+
+    def baseline_loss(self, targets: NDArray[np.int64]) -> float:
+        """Return the entropy of the labels, as they weigh."""
+        weight = self._weight(targets)
+        return entropy(np.bincount(targets, weights=weight, minlength=len(self.labels)) / weight.sum())
+
+    def weighted(self, weights: ClassWeights, examples: Sequence[TextExample]) -> Self:
+        """Return the task with weights of the labels."""
+        counts = np.bincount(self._numbers(examples), minlength=len(self.labels))
+        return replace(self, weights=resolved(weights, labels=self.labels, counts=counts))
 
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
@@ -155,9 +178,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         self, examples: Sequence[TextExample], predictions: Sequence[Prediction], *, split: str
     ) -> Judgement:
         """Return the scores that the description asks for."""
-        gold = [self.labels[number] for number in self._numbers(examples)]
-        predicted = [str(prediction["prediction"]) for prediction in predictions]
-        scorer = _Scorer(np.array(gold), np.array(predicted), self.labels, self.description)
+        gold = self._numbers(examples)
+        predicted = classification.numbers([str(one["prediction"]) for one in predictions], self.labels)
+        scorer = _Scorer(gold, predicted, self.labels, self.description)
         report = ScoreReport(
             task=self.name,
             split=split,
@@ -169,10 +192,14 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         return Judgement(
             report=report,
             scorer=scorer,
-            baseline={"majority_accuracy": classification.majority_accuracy(gold)},
-            constant_prediction=classification.is_constant(predicted),
-            pairs=list(zip(gold, predicted, strict=True)),
+            baseline={"majority_accuracy": int(np.bincount(gold).max()) / len(gold)},
+            constant_prediction=len(np.unique(predicted)) == 1,
+            pairs=[(self.labels[g], self.labels[p]) for g, p in zip(gold, predicted, strict=True)],
+            calibration=calibration_of(gold, predictions, self.labels),
         )
+
+    def _weight(self, targets: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.array(self.weights or (1.0,) * len(self.labels))[targets]
 
     def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.int64]:
         return np.array([self._number(example) for example in examples], dtype=np.int64)
@@ -191,26 +218,36 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 class _Scorer:
     """The scores of some of the predictions."""
 
-    gold: NDArray[np.str_]
-    predicted: NDArray[np.str_]
+    gold: NDArray[np.int64]
+    predicted: NDArray[np.int64]
     labels: tuple[str, ...]
     description: ClassificationDescription
 
     def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
-        gold, predicted = self.gold[numbers].tolist(), self.predicted[numbers].tolist()
-        return {name: self._score(name, gold, predicted) for name in self.description.metrics}
+        counts = confusion.count(self.gold[numbers], self.predicted[numbers], classes=len(self.labels))
+        return {name: self._score(name, counts) for name in self.description.metrics}
 
-    def _score(self, name: Metric, gold: list[str], predicted: list[str]) -> float:
+    def _score(self, name: Metric, counts: NDArray[np.int64]) -> float:
         match name:
             case "accuracy":
-                return classification.accuracy(gold, predicted)
+                return confusion.accuracy(counts)
             case "f1":
-                assert self.description.positive is not None
-                return classification.f1(gold, predicted, positive=self.description.positive)
+                positive = self.description.positive
+                return confusion.f1(counts, self.labels.index(positive)) if positive in self.labels else 0.0
             case "macro_f1":
-                return classification.macro_f1(gold, predicted, labels=self.labels)
+                return confusion.macro_f1(counts)
             case "matthews_correlation":
-                return classification.matthews_correlation(gold, predicted)
+                return confusion.matthews_correlation(counts)
+
+
+def calibration_of(
+    gold: NDArray[np.int64], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> Calibration | None:
+    """Return how far the probabilities can be believed; none where predictions have none."""
+    if not all("probabilities" in prediction for prediction in predictions):
+        return None
+    shares = [[prediction["probabilities"][label] for label in labels] for prediction in predictions]
+    return calibrate(np.array(shares, dtype=np.float64), gold)
 
 
 def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -109,6 +109,10 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         """Return the squared error."""
         return Term(loss=functional.mse_loss(outputs[:, 0], targets, reduction="sum"))
 
+    def baseline_loss(self, targets: NDArray[np.float32]) -> float:
+        """Return the variance."""
+        return float(targets.var(dtype=np.float64))
+
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]
     ) -> list[dict[str, Any]]:
@@ -159,16 +163,20 @@ class _Scorer:
     predicted: NDArray[np.float64]
     description: RegressionDescription
 
-    def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
-        gold, predicted = self.gold[numbers], self.predicted[numbers]
-        return {name: self._score(name, gold, predicted) for name in self.description.metrics}
+    @cached_property
+    def _ranks(self) -> tuple[regression.Ranks, regression.Ranks]:
+        return regression.Ranks(self.gold), regression.Ranks(self.predicted)
 
-    def _score(self, name: Metric, gold: NDArray[np.float32], predicted: NDArray[np.float64]) -> float:
+    def __call__(self, numbers: NDArray[np.int64]) -> dict[str, float]:
+        return {name: self._score(name, numbers) for name in self.description.metrics}
+
+    def _score(self, name: Metric, numbers: NDArray[np.int64]) -> float:
+        gold, predicted = self.gold[numbers], self.predicted[numbers]
         match name:
             case "pearson":
                 return regression.pearson(gold, predicted)
             case "spearman":
-                return regression.spearman(gold, predicted)
+                return regression.pearson(*(side.of(numbers) for side in self._ranks))
             case "mean_squared_error":
                 return regression.mean_squared_error(gold, predicted)
             case "f1":
