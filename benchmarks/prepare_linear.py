@@ -14,13 +14,12 @@ Protocol:
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from prepare_speed import FORMS, command, texts
-from timing import Cost, adopt_orphans, cost
+from timing import Cost, adopt_orphans, cost, keep_bytecode
 
 
 def main() -> None:
@@ -30,6 +29,7 @@ def main() -> None:
     parser.add_argument("--memory", action="store_true", help="Run each once more to look at its memory.")
     arguments = parser.parse_args()
     adopt_orphans()
+    keep_bytecode()
     print("| MB | wall s | CPU s | MB/s | marginal MB/s | marginal MB per CPU s | memory MB |")
     print("|---:|---:|---:|---:|---:|---:|---|")
     before: tuple[int, Cost] | None = None
@@ -48,7 +48,7 @@ def measure(folder: Path, megabytes: int, *, with_memory: bool) -> tuple[Cost, C
         beginning.write_bytes(file.read(10_000_000))
     vocab = ["bertpipe", "vocab", "--corpus", str(beginning), "--out", "vocab", "--quiet"]
     vocab += ["--set", "corpus.sentences=lines", "--set", "corpus.errors=replace"]
-    subprocess.run([sys.executable, "-m", *vocab], cwd=folder, check=True, capture_output=True)
+    cost([sys.executable, "-m", *vocab], folder)  # which waits for its workers too
     ours = command(lines, FORMS["lines"][2], dupe_factor=1)
     timed = cost(ours, folder)
     return timed, cost(ours, folder, watch_memory=True) if with_memory else None

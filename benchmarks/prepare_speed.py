@@ -22,13 +22,12 @@ Protocol:
 """
 
 import argparse
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from timing import Cost, adopt_orphans, books, cost
+from timing import Cost, adopt_orphans, books, cost, keep_bytecode
 
 from bertpipe.corpus import CorpusConfig, find_files, read_documents
 
@@ -89,6 +88,7 @@ def main() -> None:
     parser.add_argument("--google", default=sys.executable, help="Interpreter with tf-models-official.")
     arguments = parser.parse_args()
     adopt_orphans()
+    keep_bytecode()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _, lines = texts(folder, arguments.megabytes)
@@ -102,9 +102,7 @@ def main() -> None:
             "--set",
             "corpus.sentences=lines",
         ]
-        subprocess.run(
-            [sys.executable, "-m", *vocab, "--quiet"], cwd=folder, check=True, stdout=subprocess.DEVNULL
-        )
+        cost([sys.executable, "-m", *vocab, "--quiet"], folder)  # which waits for its workers too
         for title, corpus, form in (FORMS[form] for form in arguments.forms):
             ours = command(folder / corpus, form, dupe_factor=arguments.dupe_factor)
             if not arguments.peers:

@@ -1,5 +1,6 @@
 """What the benchmarks share: real text, and the cost of a command with all that it starts."""
 
+import compileall
 import ctypes
 import gzip
 import os
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+import bertpipe
 
 DATA = Path(os.environ.get("BERTPIPE_DATA") or Path(__file__).parents[2] / "shared" / "data")
 BOOKS = DATA / "corpora" / "classic-books-en"
@@ -42,6 +45,12 @@ class Cost:
         """Return all as a reader of the output sees them."""
         memory = "" if self.peak_mb is None else f", {self.peak_mb:.0f} MB"
         return f"{self.wall_seconds:.2f} s wall, {self.cpu_seconds:.2f} s CPU{memory}"
+
+
+def keep_bytecode() -> None:
+    """Have bytecode of our modules, as an installed package does: or each process would compile them anew."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    compileall.compile_dir(Path(bertpipe.__file__).parent, quiet=1)
 
 
 def adopt_orphans() -> None:

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from timing import adopt_orphans, books, cost
+from timing import adopt_orphans, books, cost, keep_bytecode
 
 SIZE = 30522
 
@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     adopt_orphans()
+    keep_bytecode()
     with tempfile.TemporaryDirectory() as folder:
         for megabytes in arguments.megabytes:
             compare(Path(folder), megabytes, pairs=arguments.pairs, workers=arguments.workers)

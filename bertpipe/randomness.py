@@ -15,6 +15,11 @@ Bits = NDArray[np.uint64]
 _GOLDEN = 0x9E3779B97F4A7C15
 _ALL = 2**64 - 1
 
+# As NumPy's own numbers: to make them anew took as long as to mix a hundred words.
+_STEP = np.uint64(_GOLDEN)
+_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)
+
 
 def key(seed: int, *purpose: str | int) -> int:
     """Return a 128-bit key that names one purpose, such as ``key(seed, "order", epoch)``."""
@@ -32,7 +37,8 @@ def hashed(key: int, *positions: NDArray[np.integer]) -> Bits:
 
     Args:
         key: from ``key``.
-        positions: integer coordinates that broadcast against each other, such as row and token.
+        positions: integer coordinates that broadcast against each other, such as row and token; at
+            least one has a dimension.
 
     Returns:
         Random bits, uint64, of the broadcast shape.
@@ -115,9 +121,11 @@ def permuted(indices: NDArray[np.int64], *, size: int, key: int) -> NDArray[np.i
 
 
 def _mix(bits: Bits) -> Bits:
-    """Spread every input bit over the word (the finalizer of splitmix64)."""
-    with np.errstate(over="ignore"):
-        bits = bits + np.uint64(_GOLDEN)
-        bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return bits ^ (bits >> np.uint64(31))
+    """Spread every input bit over the word (the finalizer of splitmix64); bits have a dimension at least."""
+    bits = bits + _STEP
+    bits ^= bits >> _SHIFTS[0]
+    bits *= _FACTORS[0]
+    bits ^= bits >> _SHIFTS[1]
+    bits *= _FACTORS[1]
+    bits ^= bits >> _SHIFTS[2]
+    return bits

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bertpipe.artifacts.manifest import write_json
+from bertpipe.artifacts.whole import make_all_durable
 from bertpipe.errors import ArtifactError
 
 _RECORD = "done.json"
@@ -76,7 +77,7 @@ class GrowingFiles:
     def _record(self) -> None:
         for file in self._files.values():
             file.flush()
-            os.fsync(file.fileno())
+        make_all_durable(self._folder / name for name in self._files)
         record = {
             "items": self.items,
             "state": self.state,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from bertpipe.cli.pace import Pace
-from bertpipe.cli.screens import Bar, Lines, Nothing, Screen
+from bertpipe.cli.screens import Lines, Nothing, Screen
 
 Clock = Callable[[], float]
 
@@ -112,6 +112,8 @@ def open_display(*screens: Screen, quiet: bool) -> Iterator[Display]:
     if quiet:
         shown = Nothing()
     elif sys.stderr.isatty():
+        from bertpipe.cli.bar import Bar
+
         shown = Bar()
     else:
         shown = Lines()

@@ -123,6 +123,7 @@ def workers(*modules: str) -> Callable[[Callable[..., None]], Callable[..., None
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def call(**values: Any) -> None:
+            early.leave_out_threads()
             if values["executor"] != "dask" and values["scheduler"] is None:
                 early.start_fork_server(modules, corpus=values["corpus"], workers=values["workers"])
             command(**values)

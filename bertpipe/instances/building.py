@@ -6,35 +6,37 @@ from there; each hands its parts to an executor, and no result depends on what k
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import islice, repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bertpipe import randomness
-from bertpipe.artifacts import growing_files, make_durable, write_json
+from bertpipe.artifacts import growing_files, write_json
 from bertpipe.corpus import CorpusConfig, CorpusFile, Part, empty_corpus, read_parts
 from bertpipe.corpus.cleaning import Keep, plan_cleaning
 from bertpipe.errors import CorpusError
 from bertpipe.executors import Executor
 from bertpipe.instances.encoded import ENCODED_FILES, EncodedCorpus, append, encode_part
-from bertpipe.instances.format import ShardInfo, SpecialIds, shard_name
+from bertpipe.instances.format import ShardInfo, SpecialIds
 from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.masking import Masker
 from bertpipe.instances.packing import Blocks, Stream, block_tasks, pack_blocks
 from bertpipe.instances.pairing import Paired, Pairing, PairTask, pair_documents, pair_tasks, split_file
 from bertpipe.instances.partners import SplitDocuments
+from bertpipe.instances.split_work import INSTANCES, Split, SplitIndex, SplitShards
 from bertpipe.instances.static import StaticMasks
 from bertpipe.instances.statistics import CorpusStatistics, SplitStatistics
 from bertpipe.instances.writing import shard_tasks, write_shard
 from bertpipe.progress import Progress
 
+Result = TypeVar("Result")
+
 _PART_CHARACTERS = 2_000_000
-_INSTANCES = "instances.bin"
 
 
 @dataclass(frozen=True)
@@ -122,88 +124,111 @@ class Builder:
         """Return what ``encode`` has made."""
         return EncodedCorpus.open(self._encoded, vocab_size=self.info.vocab_size)
 
-    def pair(self, split: str, documents: NDArray[np.int64], *, dupe_factor: int) -> SplitStatistics:
-        """Make the instances of a split, as an index into the encoded corpus."""
+    def pair(self, splits: Sequence[Split]) -> list[SplitStatistics]:
+        """Make the instances of all splits, as indexes into the encoded corpus."""
         prepared = self._packing if self.pairing.objective == "packed" else self._pairing
-        tasks, make = prepared(split, documents, dupe_factor=dupe_factor)
         unit = "blocks" if self.pairing.objective == "packed" else "documents"
-        with growing_files(self._index(split).parent, [_INSTANCES]) as grown:
-            state = grown.restored(SplitStatistics(self.pairing).state)
-            statistics = SplitStatistics.of(self.pairing, state)
-            if not grown.is_complete:
-                left = tasks[grown.items :]
-                done, total = left[0].start if left else tasks[-1].end, tasks[-1].end
-                with self.progress.phase(f"pair {split}", total=total, unit=unit, done=done) as phase:
-                    for task, paired in zip(left, self.executor.map_ordered(make, left), strict=True):
-                        grown.append(_INSTANCES, paired.instances)
-                        statistics.add(paired)
-                        grown.finish_item(statistics.state)
-                        phase.advance(task.end - task.start)
-                grown.complete()
-        return statistics
+        with ExitStack() as stack:
+            indexes = [
+                SplitIndex(
+                    *prepared(split),
+                    stack.enter_context(growing_files(self._index(split.name).parent, [INSTANCES])),
+                    self.pairing,
+                )
+                for split in splits
+            ]
+            left = [(index, task) for index in indexes for task in index.left]
+            total, done = sum(index.total for index in indexes), sum(index.done for index in indexes)
+            with self.progress.phase("pair", total=total, unit=unit, done=done) as phase:
+                work = [partial(index.make, task) for index, task in left]
+                for (index, task), paired in zip(left, self._results(work, indexes), strict=True):
+                    index.add(paired)
+                    phase.advance(task.end - task.start)
+            for index in indexes:
+                index.grown.complete()
+        return [index.statistics for index in indexes]
 
-    def _pairing(
-        self, split: str, documents: NDArray[np.int64], *, dupe_factor: int
-    ) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
+    def _pairing(self, split: Split) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
         """Return the tasks that make pairs and single segments, and what does one of them."""
-        token_counts = self.encoded().token_counts()[documents]
-        SplitDocuments.of(documents, token_counts).save(split_file(self._encoded, split))
+        token_counts = self.encoded().token_counts()[split.documents]
+        SplitDocuments.of(split.documents, token_counts).save(split_file(self._encoded, split.name))
         pair = partial(
             pair_documents,
             pairing=self.pairing,
             folder=self._encoded,
             vocab_size=self.info.vocab_size,
-            split=split,
+            split=split.name,
         )
-        return pair_tasks(token_counts, dupe_factor=dupe_factor), pair
+        return pair_tasks(token_counts, dupe_factor=split.dupe_factor), pair
 
-    def _packing(
-        self, split: str, documents: NDArray[np.int64], *, dupe_factor: int
-    ) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
+    def _packing(self, split: Split) -> tuple[list[PairTask], Callable[[PairTask], Paired]]:
         """Return the tasks that cut blocks, and what does one of them."""
-        stream = Stream.of(documents, self.encoded())
-        stream.save(split_file(self._encoded, split))
-        blocks = Blocks(stream.slots, self.pairing.max_tokens, dupe_factor)
-        pack = partial(pack_blocks, blocks=blocks, stream=split_file(self._encoded, split))
+        stream = Stream.of(split.documents, self.encoded())
+        stream.save(split_file(self._encoded, split.name))
+        blocks = Blocks(stream.slots, self.pairing.max_tokens, split.dupe_factor)
+        pack = partial(pack_blocks, blocks=blocks, stream=split_file(self._encoded, split.name))
         return block_tasks(blocks), pack
 
-    def write(self, split: str, statistics: SplitStatistics, *, shard_size_bytes: int) -> MaskStatistics:
-        """Write the shards of a split to ``shards(split)``; return counts of the masks stored in them."""
+    def write(
+        self, splits: Sequence[tuple[Split, SplitStatistics]], *, shard_size_bytes: int
+    ) -> list[MaskStatistics]:
+        """Write the shards of each split to ``shards(split)``; return counts of the masks stored in them."""
+        with ExitStack() as stack:
+            outputs = [
+                self._shards_of(split, statistics, stack, shard_size_bytes=shard_size_bytes)
+                for split, statistics in splits
+            ]
+            left = [(shards, task) for shards in outputs for task in shards.left]
+            total = sum(shards.tasks[-1].end for shards in outputs)
+            done = total - sum(task.end - task.start for _, task in left)
+            with self.progress.phase("write", total=total, unit="instances", done=done) as phase:
+                work = [partial(shards.write, task) for shards, task in left]
+                for (shards, _), written in zip(left, self._results(work, outputs), strict=True):
+                    shards.add(written)
+                    phase.advance(written.rows)
+            for shards in outputs:
+                shards.grown.complete()
+        return [shards.masks for shards in outputs]
+
+    def _shards_of(
+        self, split: Split, statistics: SplitStatistics, stack: ExitStack, *, shard_size_bytes: int
+    ) -> SplitShards:
+        """Return the shards of a split as far as they are written, and what writes the others."""
+        out = self.shards(split.name)
+        out.mkdir(parents=True, exist_ok=True)
+        seed = self.pairing.seed
+        is_static = self.info.masking is not None
+        is_packed = self.pairing.objective == "packed"
+        write = partial(
+            write_shard,
+            out=out,
+            encoded=self._encoded,
+            instances=self._index(split.name),
+            info=self.info,
+            specials=self.specials,
+            order_key=randomness.key(seed, "shuffle", split.name),
+            stream=split_file(self._encoded, split.name) if is_packed else None,
+            static=StaticMasks.of(self.masker, seed=seed, split=split.name) if is_static else None,
+        )
         tasks = shard_tasks(
             rows=statistics.instances,
             tokens=statistics.tokens,
             id_bytes=self.info.id_dtype.itemsize,
             shard_size_bytes=shard_size_bytes,
         )
-        out = self.shards(split)
-        out.mkdir(parents=True, exist_ok=True)
-        seed = self.pairing.seed
-        is_static = self.info.masking is not None
-        write = partial(
-            write_shard,
-            out=out,
-            encoded=self._encoded,
-            instances=self._index(split),
-            info=self.info,
-            specials=self.specials,
-            order_key=randomness.key(seed, "shuffle", split),
-            stream=split_file(self._encoded, split) if self.pairing.objective == "packed" else None,
-            static=StaticMasks.of(self.masker, seed=seed, split=split) if is_static else None,
-        )
-        with growing_files(self.folder / f"{split}-shards") as grown:
-            masks = MaskStatistics(**grown.restored(asdict(MaskStatistics())))
-            left = tasks[grown.items :]
-            done = left[0].start if left else statistics.instances
-            with self.progress.phase(
-                f"write {split}", total=statistics.instances, unit="instances", done=done
-            ) as phase:
-                for task, written in zip(left, self.executor.map_ordered(write, left), strict=True):
-                    make_durable(out / shard_name(task.number, task.count))
-                    masks += written.masks
-                    grown.finish_item(asdict(masks))
-                    phase.advance(written.rows)
-            grown.complete()
-        return masks
+        grown = stack.enter_context(growing_files(self.folder / f"{split.name}-shards"))
+        return SplitShards(tasks, write, grown)
+
+    def _results(
+        self, work: Sequence[Callable[[], Result]], splits: Sequence[SplitIndex | SplitShards]
+    ) -> Iterator[Result]:
+        """Yield what each piece of work on the splits gives, in order; they are worked on side by side.
+
+        Where each split is one piece, that is done before another process could have begun.
+        """
+        if all(len(split.tasks) == 1 for split in splits):
+            return (piece() for piece in work)
+        return self.executor.map_ordered(_call, work)
 
     def shards(self, split: str) -> Path:
         """Return the folder of a split's shards."""
@@ -218,7 +243,7 @@ class Builder:
         return sum(file.size_bytes for file in self.files)
 
     def _index(self, split: str) -> Path:
-        return self.folder / f"{split}-instances" / _INSTANCES
+        return self.folder / f"{split}-instances" / INSTANCES
 
     def _parts(self) -> Iterator[Part]:
         return read_parts(self.files, self.corpus_config, characters=_PART_CHARACTERS)
@@ -229,3 +254,7 @@ class Builder:
             yield from repeat(None)
         with np.load(self.folder / "kept.npz") as kept:
             yield from (kept[name] for name in kept.files)
+
+
+def _call(work: Callable[[], Result]) -> Result:
+    return work()

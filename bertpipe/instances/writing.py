@@ -11,12 +11,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from bertpipe import randomness
+from bertpipe.artifacts import make_durable
 from bertpipe.instances.encoded import EncodedCorpus
 from bertpipe.instances.format import ROWS_A_BATCH, ShardInfo, SpecialIds, schema, shard_name
 from bertpipe.instances.mask_statistics import MaskStatistics
 from bertpipe.instances.packing import Stream, assemble_blocks
 from bertpipe.instances.pairing import INSTANCE
-from bertpipe.instances.ragged import ragged
 from bertpipe.instances.static import StaticMasks
 
 _SHARDS_AT_LEAST = 4
@@ -69,7 +69,7 @@ def write_shard(
     stream: Path | None = None,
     static: StaticMasks | None = None,
 ) -> WrittenShard:
-    """Write one shard and return what it holds: what a worker does.
+    """Write one shard, so that it would survive a power cut; return what it holds: what a worker does.
 
     Row ``i`` of the split is the instance to which a seeded permutation sends ``i``, so the rows
     of all shards are shuffled together, yet each shard is written on its own. Static masks are
@@ -112,6 +112,7 @@ def write_shard(
             arrays = [*_columns(chosen, input_ids, lengths, is_packed=stream is not None), *mask_columns]
             writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=columns))
     Path(partial).chmod(0o644)
+    make_durable(Path(partial))  # here, so that whoever hands out work need not wait for the disk
     Path(partial).replace(out / shard_name(task.number, task.count))
     return WrittenShard(task.end - task.start, masks)
 
@@ -151,16 +152,15 @@ def assemble(
     first = instances["first_length"].astype(np.int64)
     second = instances["second_length"].astype(np.int64)
     lengths = first + second + 2 + (second > 0)
-    row_of, position = ragged(lengths)
-    source = np.where(
-        position <= first[row_of],
-        (instances["first_start"] - 1)[row_of] + position,
-        (instances["second_start"] - first - 2)[row_of] + position,
-    )
-    # Where a special token goes, the place may lie outside; it is overwritten below.
-    input_ids = ids[np.clip(source, 0, len(ids) - 1)]
     ends = np.cumsum(lengths)
-    input_ids[ends - lengths] = specials.cls_id
-    input_ids[ends - lengths + first + 1] = specials.sep_id
+    starts = ends - lengths
+    # [CLS] and the first segment are read from one run of places, what follows from another. At the
+    # special tokens such a place may lie outside of ids; they are overwritten below.
+    runs = np.stack([first + 1, lengths - first - 1], axis=1)
+    offsets = np.stack([instances["first_start"] - 1, instances["second_start"] - first - 2], axis=1)
+    places = np.arange(ends[-1]) + np.repeat(offsets - starts[:, None], runs.ravel())
+    input_ids = np.take(ids, places, mode="clip")
+    input_ids[starts] = specials.cls_id
+    input_ids[starts + first + 1] = specials.sep_id
     input_ids[ends - 1] = specials.sep_id
     return input_ids, lengths

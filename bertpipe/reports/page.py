@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bertpipe.reports.curves import Chart, Series
+from bertpipe.reports.glue_table import glue_table
 from bertpipe.reports.sources import Report
 from bertpipe.reports.tables import Table, figures_table, markdown
 from bertpipe.reports.task_tables import class_table, confusion_table, reliability, runs_table, task_table
@@ -38,7 +39,7 @@ def _chart(report: Report, figure: str) -> Chart:
 def terminal_tables(report: Report) -> list[Table]:
     """Return the tables of the report, in order."""
     data = [*_sample_tables(report), *_data_tables(report)]
-    return [*data, *_pretraining_tables(report), *(task_table(task) for task in report.tasks)]
+    return [*data, *_pretraining_tables(report), *_task_tables(report)]
 
 
 def page(report: Report) -> str:
@@ -50,7 +51,7 @@ def page(report: Report) -> str:
         parts += ["## Pre-training", f"![Loss and accuracy by step]({PICTURE})"]
     parts += [part for table in _pretraining_tables(report) for part in _titled(table)]
     parts += ["## Fine-tuning"]
-    parts += [part for task in report.tasks for part in _titled(task_table(task))]
+    parts += [part for table in _task_tables(report) for part in _titled(table)]
     if reliability_charts(report):
         parts += [f"![How often answers of a probability are right]({RELIABILITY})"]
     for task in report.tasks:
@@ -58,6 +59,10 @@ def page(report: Report) -> str:
         parts += _folded(f"{task.task}: every run", [runs_table(task)])
     parts += ["<details>\n<summary>Signatures of all scores</summary>", *_signatures(report), "</details>"]
     return "\n\n".join(part.rstrip("\n") for part in parts) + "\n"
+
+
+def _task_tables(report: Report) -> list[Table]:
+    return [*(task_table(task) for task in report.tasks), *glue_table(report.tasks)]
 
 
 def _section(title: str, tables: Sequence[Table]) -> list[str]:

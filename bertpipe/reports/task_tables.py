@@ -32,10 +32,11 @@ def task_table(task: Comparison) -> Table:
 
 
 def _best_columns(task: Comparison, seeds: Sequence[int]) -> list[str]:
-    """Return the columns of the best run: none where there is one seed, or where dev is not known."""
+    """Return the columns of the best runs: none where there is one seed, one where dev says nothing new."""
     if len(seeds) < 2:
         return []
-    return ["best", *(["best by dev"] if any(start.dev for start in task.starts) else [])]
+    tells = task.starts[0].runs[0].split != "dev" and any(start.dev for start in task.starts)
+    return ["best", "best by dev"] if tells else ["best"]
 
 
 def _start_row(
@@ -92,10 +93,12 @@ def _choice(task: Comparison) -> str:
     settings = [start for start in task.starts if start.runs[0].setting]
     best = shown_start(task)
     assert best.dev is not None
+    split = best.runs[0].split
+    means = {"dev": best.dev} | {split: best.summaries[task.primary]}
+    shown = ", ".join(f"{_mean(task.primary, mean)} on {where}" for where, mean in means.items())
     return (
         f"Chosen on dev among {len(settings)} settings: {best.initialization} "
-        f"({task.primary.replace('_', ' ')} {_mean(task.primary, best.dev)} on dev, "
-        f"{_mean(task.primary, best.summaries[task.primary])} on {best.runs[0].split})."
+        f"({task.primary.replace('_', ' ')} {shown})."
     )
 
 

@@ -129,7 +129,7 @@ def run(
     device = prepare_device(runtime, progress)
     problem, new = _problem(config, task, head, saved, examples, dev)
     if config.initialization == "pretrained":
-        progress.note(f"not in {model}, so learned from new: {', '.join(part.rstrip('.') for part in new)}")
+        progress.note(f"not in {model}, so learned anew: {', '.join(part.rstrip('.') for part in new)}")
     with work_folder(
         "finetune", settings=recorded, inputs=inputs, code=CODE, old_progress=runtime.old_progress
     ) as work:

@@ -27,6 +27,7 @@ from bertpipe.instances.building import Builder
 from bertpipe.instances.format import ShardInfo, SpecialIds
 from bertpipe.instances.masking import Masker
 from bertpipe.instances.pairing import Objective, Pairing
+from bertpipe.instances.split_work import Split
 from bertpipe.instances.splits import NEEDED_TOKENS, split_documents
 from bertpipe.progress import Progress, Silent
 from bertpipe.vocab import Tokenizer
@@ -182,11 +183,14 @@ def run(
             validation_share=config.validation_share,
             objective=config.objective,
         )
-        train = builder.pair("train", splits.train, dupe_factor=config.dupe_factor)
-        validation = builder.pair("validation", splits.validation, dupe_factor=1)
-        size = config.shard_size_mb * _MEBIBYTE
-        train_masks = builder.write("train", train, shard_size_bytes=size)
-        validation_masks = builder.write("validation", validation, shard_size_bytes=size)
+        both = [
+            Split("train", splits.train, config.dupe_factor),
+            Split("validation", splits.validation, dupe_factor=1),
+        ]
+        train, validation = paired = builder.pair(both)
+        train_masks, validation_masks = builder.write(
+            list(zip(both, paired, strict=True)), shard_size_bytes=config.shard_size_mb * _MEBIBYTE
+        )
         skipped = text.documents - len(splits.train) - len(splits.validation)
         with written_whole(out, stage="prepare", settings=recorded, inputs=inputs) as output:
             output.notes.extend(work.notes)

@@ -129,7 +129,7 @@ class Tokenizer:
 
     def save(self, folder: Path) -> None:
         """Write the files that Hugging Face's ``AutoTokenizer`` reads."""
-        (folder / TOKENIZER_FILE).write_text(self._json(), encoding="utf-8", newline="\n")
+        (folder / TOKENIZER_FILE).write_text(self._json, encoding="utf-8", newline="\n")
         vocabulary = "".join(f"{token}\n" for token in self.tokens)
         (folder / VOCABULARY_FILE).write_text(vocabulary, encoding="utf-8", newline="\n")
         write_json(folder / CONFIG_FILE, self._config())
@@ -182,7 +182,7 @@ class Tokenizer:
         For masking whole words: where no piece marks words (a model that is none of ours), each
         piece is a word. With BPE and Unigram signs belong to the word that they follow.
         """
-        algorithm = algorithm_of(json.loads(self._backend.to_str())["model"]["type"])
+        algorithm = algorithm_of(type(self._backend.model).__name__)
         if algorithm is None:
             return np.zeros(self.vocab_size, dtype=np.bool_)
         return np.fromiter(map(algorithm.continues_word, self.tokens), np.bool_, count=self.vocab_size)
@@ -219,12 +219,11 @@ class Tokenizer:
     @property
     def cuts_words_like_bert(self) -> bool:
         """Whether a space always ends a word, and an ASCII sign always is one: see ``Encoder``."""
-        described = json.loads(self._backend.to_str())
-        normalizer = described["normalizer"] or {"type": "Sequence", "normalizers": []}
+        added = self._backend.get_added_tokens_decoder().values()
         return (
-            described["pre_tokenizer"] == {"type": "BertPreTokenizer"}
-            and {part["type"] for part in normalizer.get("normalizers", [normalizer])} <= _WITHIN_WORDS
-            and {token["content"] for token in described["added_tokens"]} <= set(SPECIAL_TOKENS)
+            _described(self._backend.pre_tokenizer) == {"type": "BertPreTokenizer"}
+            and {part["type"] for part in self._normalizers()} <= _WITHIN_WORDS
+            and {token.content for token in added} <= set(SPECIAL_TOKENS)
         )
 
     @cached_property
@@ -240,13 +239,14 @@ class Tokenizer:
 
     def content_hash(self) -> str:
         """Return a sha256 of what ``tokenizer.json`` holds: two that agree give the same ids."""
-        return hashlib.sha256(self._json().encode()).hexdigest()
+        return hashlib.sha256(self._json.encode()).hexdigest()
 
     def _id(self, token: str) -> int:
         token_id = self._backend.token_to_id(token)
         assert token_id is not None, f"no {token}"
         return token_id
 
+    @cached_property
     def _json(self) -> str:
         return self._backend.to_str(pretty=True) + "\n"
 
@@ -268,9 +268,19 @@ class Tokenizer:
         }
 
     def _lowercases(self) -> bool:
-        described = json.loads(self._backend.to_str())["normalizer"] or {}
-        parts = described.get("normalizers", [described])
-        return any(part.get("lowercase", False) for part in parts)
+        return any(part.get("lowercase", False) for part in self._normalizers())
+
+    def _normalizers(self) -> list[dict[str, Any]]:
+        """Return what ``tokenizer.json`` says of each step of the normalizer."""
+        described = _described(self._backend.normalizer)
+        parts: list[dict[str, Any]] = described.get("normalizers", [described] if described else [])
+        return parts
+
+
+def _described(part: Any) -> dict[str, Any]:
+    """Return what ``tokenizer.json`` says of a part that is not the model; nothing where there is none."""
+    described: dict[str, Any] = json.loads(part.__getstate__()) if part is not None else {}
+    return described
 
 
 def joined(rows: Sequence[Sequence[int]]) -> Encoded:

@@ -68,7 +68,7 @@ class WordTable:
         if not len(self):
             return np.full(len(first), -1, dtype=np.int64)
         slots = self._home(first)
-        entries = self._entries[slots]
+        entries = self._entries.take(slots)
         waiting = np.flatnonzero((entries >= 0) & ~self._is(entries, first, second))
         slots = slots[waiting]
         while len(waiting):
@@ -94,18 +94,19 @@ class WordTable:
         self._ids = np.concatenate([self._ids, ids])
         self._first = np.concatenate([self._first, first])
         self._second = np.concatenate([self._second, second])
-        if 2 * len(self) > len(self._entries):  # at most half full, so that searches stay short
-            self._allocate((2 * len(self)).bit_length())
+        if 4 * len(self) > len(self._entries):  # at most a quarter full, so that searches stay short
+            self._allocate((4 * len(self)).bit_length())
             known = 0
         self._place(np.arange(known, len(self)))
 
     def tokens(self, words: Places) -> tuple[NDArray[np.uint32], Places]:
         """Return the ids of words by number, one after another ``[T]``, and how many each has."""
-        spans = self._spans[words]  # both at once: this is a look-up for each word of the text
+        spans = self._spans.take(words)  # both at once: this is a look-up for each word of the text
         counts = spans & _LOW_HALF
         ends = np.cumsum(counts)
         total = int(ends[-1]) if len(ends) else 0
-        return self._ids[np.arange(total) + np.repeat((spans >> _HALF_BITS) - ends + counts, counts)], counts
+        places = np.arange(total) + np.repeat((spans >> _HALF_BITS) - ends + counts, counts)
+        return self._ids.take(places), counts
 
     def _allocate(self, bits: int) -> None:
         self._entries: Places = np.full(2**bits, -1, dtype=np.int64)
@@ -116,7 +117,8 @@ class WordTable:
         return (first >> self._shift).astype(np.int64)
 
     def _is(self, entries: Places, first: Keys, second: Keys) -> NDArray[np.bool_]:
-        return (self._first[entries] == first) & (self._second[entries] == second)
+        # ``take`` is faster than an index in brackets. An entry of -1 stands for the last word: no matter.
+        return (self._first.take(entries) == first) & (self._second.take(entries) == second)
 
     def _place(self, entries: Places) -> None:
         slots = self._home(self._first[entries])

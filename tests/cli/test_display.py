@@ -10,8 +10,9 @@ import sys
 import pytest
 from rich.console import Console
 
+from bertpipe.cli.bar import Bar
 from bertpipe.cli.display import Display, open_display
-from bertpipe.cli.screens import Bar, Lines, Nothing
+from bertpipe.cli.screens import Lines, Nothing
 
 THREE_PHASES = """
 from bertpipe.cli.display import open_display
@@ -185,3 +186,13 @@ def test_without_a_terminal_there_are_lines(monkeypatch: pytest.MonkeyPatch) -> 
     with open_display(quiet=False) as shown, shown.phase("x", total=1, unit="y"):
         pass
     assert log.getvalue() == "x: 0.0 s\n"
+
+
+def test_without_a_terminal_no_bar_is_loaded() -> None:
+    """Where nobody sees it, it need not cost the time to import it."""
+    program = (
+        "import sys; from bertpipe.cli.display import open_display\n"
+        "with open_display(quiet=False): print('rich.progress' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "False\n"

@@ -1,5 +1,6 @@
 """The fork server is started before all else, where worker processes will be wanted."""
 
+import importlib
 import os
 from multiprocessing import forkserver
 from pathlib import Path
@@ -35,3 +36,23 @@ def test_what_is_not_known_yet_may_be_much(tmp_path: Path, started: list[bool], 
     """A folder, a pattern or a URL is not looked into before the command itself does."""
     early.start_fork_server(["json"], corpus=[corpus], workers=2)
     assert started == [True]
+
+
+def test_what_is_preloaded_can_be_imported(tmp_path: Path, started: list[bool]) -> None:
+    """The server passes over what it cannot import, and each worker would do it again: in silence."""
+    early.start_fork_server(["json"], corpus=[str(tmp_path)], workers=2)
+    preloaded = forkserver._forkserver._preload_modules  # type: ignore[attr-defined]
+    assert preloaded[0] == "json"
+    assert all(importlib.import_module(name) for name in preloaded)
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, "1"), ("4", "4")])
+def test_there_are_no_threads_for_linear_algebra_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, threads: str
+) -> None:
+    """A variable that the user has set stays."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked or "")
+    if asked is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    early.leave_out_threads()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == threads

@@ -292,7 +292,7 @@ def test_a_model_of_another_task_is_where_training_starts(
     listener = Listener()
     settings = finetune_settings(learning_rate=1e-9, head_learning_rate=1e-3, epochs=1)
     tune(settings, model=other, progress=listener)
-    assert listener.notes[0] == f"not in {other}, so learned from new: {', '.join(new)}"
+    assert listener.notes[0] == f"not in {other}, so learned anew: {', '.join(new)}"
     before, after = (load_file(folder / "model.safetensors") for folder in (other, tmp_path / "out"))
     shared = {name for name in before if name.startswith("bert.")}
     assert {name for name in shared if torch.allclose(before[name], after[name], atol=1e-6)} == shared

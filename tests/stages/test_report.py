@@ -210,6 +210,19 @@ def test_settings_that_differ_are_told_apart_and_chosen_by_dev(project: Project)
     ) in page
 
 
+def test_scores_of_dev_are_not_told_twice(project: Project) -> None:
+    """Where dev is the split that was scored, the best run by dev is the best run, and dev has one mean."""
+    shutil.rmtree(project.folder / "scores")
+    for rate, seed in ((3e-5, 1), (3e-5, 2), (5e-5, 1), (5e-5, 2)):
+        changes = {"split": "dev", "finetune": {"learning_rate": rate}, "dev": {"accuracy": 0.7 + rate}}
+        scores = scores_of("pretrained", seed, 0.7 + rate, **changes)
+        place = project.folder / "scores" / "film-reviews" / f"{rate}-{seed}"
+        write_output(place, "eval", {"scores.json": scores})
+    project.report()
+    assert "| seed 1 | seed 2 | best | macro f1 |" in project.page()
+    assert "learning rate 5e-05 (accuracy 70.0 ± 0.0 on dev)." in project.page()
+
+
 def test_classes_intervals_and_reliability_stand_below(project: Project) -> None:
     """Means of the classes, sums of the answers, the interval of each run, and a diagram beside the page."""
     for seed, right in ((1, 60), (2, 70), (3, 80)):
