@@ -15,7 +15,10 @@ from bertpipe.tasks.task import Prediction
 
 def best_text(prediction: Prediction) -> str:
     """Return the best answer that is not empty; empty where there is none."""
-    return next((str(answer["text"]) for answer in prediction["n_best"] if answer["text"]), "")
+    for answer in prediction["n_best"]:
+        if answer["text"]:
+            return str(answer["text"])
+    return ""
 
 
 @dataclass(frozen=True)
