@@ -6,6 +6,8 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 RUN := PATH="$(BIN):$$PATH"
+# As many tests at once as there are cores; the slow ones start processes of their own.
+FAST := --numprocesses auto -m "not slow and not reproducibility and not network"
 
 .PHONY: demo test fast reproduce clean
 
@@ -15,10 +17,11 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(RUN) pre-commit run --all-files
-	$(RUN) pytest
+	$(RUN) pytest $(FAST)
+	$(RUN) pytest -m "slow and not reproducibility and not network"
 
 fast: $(VENV)/.installed-dev
-	$(RUN) pytest -m "not slow and not reproducibility and not network"
+	$(RUN) pytest $(FAST)
 
 reproduce: $(VENV)/.installed-dev
 	$(RUN) pytest -m reproducibility

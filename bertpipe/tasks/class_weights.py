@@ -35,7 +35,7 @@ def resolved(weights: ClassWeights, *, labels: Sequence[str], counts: NDArray[np
     Args:
         weights: by class, or how to get them.
         labels: the classes, C of them.
-        counts: how often each is right in the training examples, int64 ``[C]``, none of them 0.
+        counts: how often each is right in the training examples, int64 ``[C]``; what never is weighs 1.
 
     Raises:
         ConfigError: a name is no class.
@@ -48,7 +48,25 @@ def resolved(weights: ClassWeights, *, labels: Sequence[str], counts: NDArray[np
                 hint="use the names that the training data, or label_names, gives the labels",
             )
         return tuple(weights.get(label, 1.0) for label in labels)
-    return tuple((counts.sum() / (len(labels) * counts)).tolist())
+    seen = counts > 0
+    return tuple(np.where(seen, counts.sum() / (seen.sum() * np.maximum(counts, 1)), 1.0).tolist())
+
+
+def weight_of(targets: NDArray[np.int64], weights: Sequence[float]) -> NDArray[np.float64]:
+    """Return the weight of each target, float64 ``[N]``: 1 where there are no weights.
+
+    Args:
+        targets: numbers of classes, int64 ``[N]``; below 0 where nothing is asked, which weighs 0.
+        weights: by class; empty: all alike.
+    """
+    found = np.array(weights)[np.maximum(targets, 0)] if weights else np.ones(len(targets))
+    return np.where(targets < 0, 0.0, found)
+
+
+def constant_loss(targets: NDArray[np.int64], weights: Sequence[float]) -> float:
+    """Return the mean loss of the best constant answer to some targets: their entropy, as they weigh."""
+    weight = weight_of(targets, weights)
+    return entropy(np.bincount(np.maximum(targets, 0), weights=weight) / weight.sum())
 
 
 def entropy(shares: NDArray[np.float64]) -> float:

@@ -94,7 +94,9 @@ class Finetuning:
     @property
     def baseline_loss(self) -> float | None:
         """Return the training loss of the best constant answer; none where there is no such answer."""
-        return self.task.baseline_loss(np.concatenate(self.training.targets))
+        return self.task.baseline_loss(
+            np.concatenate(self.training.targets), width=self.training.inputs.width
+        )
 
     def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[TaskBatch]:
         """Return this process's part of the items of one update."""

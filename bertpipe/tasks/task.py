@@ -183,8 +183,13 @@ class Task(ABC, Generic[D, E, I]):
         """Return what the loss of some joined targets is divided by: their number, or their weight."""
         return len(targets)
 
-    def baseline_loss(self, targets: NDArray[Any]) -> float | None:
-        """Return the loss of the best constant answer to some joined targets; none where there is no such."""
+    def baseline_loss(self, targets: NDArray[Any], *, width: int = 1) -> float | None:
+        """Return the mean loss of the best constant answer; none where there is no such answer.
+
+        Args:
+            targets: the joined ones of all training items.
+            width: sequences of an item.
+        """
         return None
 
     def weighted(self, weights: ClassWeights, examples: Sequence[E]) -> Self:

@@ -12,9 +12,21 @@ from sklearn.utils.class_weight import compute_class_weight
 from bertpipe.configs import Params, Settings
 from bertpipe.errors import ConfigError
 from bertpipe.model import ModelShape, SequenceModel
-from bertpipe.tasks import FinetuneConfig, Finetuning, TaskData
+from bertpipe.tasks import FinetuneConfig, Finetuning, Task, TaskData
 from bertpipe.tasks.class_weights import resolved
-from bertpipe.tasks.kinds import Classification, ClassificationDescription, Regression, RegressionDescription
+from bertpipe.tasks.formats import Sentence
+from bertpipe.tasks.kinds import (
+    Classification,
+    ClassificationDescription,
+    MultiLabel,
+    MultiLabelDescription,
+    MultipleChoice,
+    MultipleChoiceDescription,
+    Regression,
+    RegressionDescription,
+    Tagging,
+    TaggingDescription,
+)
 from bertpipe.tasks.texts import TextExample
 from bertpipe.training import Cut, build_optimizer, train
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
@@ -147,3 +159,43 @@ def test_the_best_constant_answer_has_the_entropy_of_the_labels(weights: Any, ex
         for share in np.linspace(0.001, 0.999, 999).tolist()
     ]
     assert min(losses) == pytest.approx(found, rel=1e-4) and min(losses) >= found - 1e-6
+
+
+def test_tags_are_weighed_as_torch_weighs_them() -> None:
+    """The averaged loss is CrossEntropyLoss(weight), which leaves out what has no tag."""
+    sentences = [Sentence(str(n), tuple("ab"), ("B-X", "O") if n else ("O", "O"), "p") for n in range(3)]
+    tagger = Tagging.learn("t", TaggingDescription(kind="tagging"), sentences)
+    assert tagger.labels == ("B-X", "I-X", "O")
+    weighed = tagger.weighted("balanced", sentences)
+    assert weighed.weights == pytest.approx((6 / (2 * 2), 1.0, 6 / (2 * 4)))  # I-X is never right
+    inputs = weighed.encode(sentences, TOKENIZER, max_seq_length=8)
+    targets = np.concatenate(weighed.targets(sentences, inputs))
+    torch.manual_seed(0)
+    outputs, gold = torch.randn(len(targets), 3), torch.from_numpy(targets)
+    term = weighed.term(outputs, gold, inputs.batch(np.arange(3)))
+    expected = torch.nn.CrossEntropyLoss(weight=torch.tensor(weighed.weights))(outputs, gold)
+    assert float(term.loss) / weighed.counted(targets) == pytest.approx(float(expected), rel=1e-6)
+    assert term.asked is not None and int(term.asked) == 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "targets", "width", "expected"),
+    [
+        # Two of six words have one tag: -(1/3 log 1/3 + 2/3 log 2/3); -100 asks for nothing.
+        (Tagging("t", TaggingDescription(kind="tagging"), ("O", "X")), [0, 0, -100, 1, 0, 0, 1], 1, 0.636514),
+        # Four endings that look alike: log 4, whatever their places.
+        (MultipleChoice("t", MultipleChoiceDescription(kind="multiple_choice")), [0, 0, 1], 4, 1.386294),
+        # One label for half of the examples, one for all of them: (log 2 + 0) / 2.
+        (
+            MultiLabel("t", MultiLabelDescription(kind="multi_label"), ("a", "b")),
+            [[1, 1], [0, 1]],
+            1,
+            0.346574,
+        ),
+    ],
+)
+def test_every_kind_with_classes_has_a_loss_to_beat(
+    asked: Task[Any, Any, Any], targets: Any, width: int, expected: float
+) -> None:
+    """By hand."""
+    assert asked.baseline_loss(np.array(targets), width=width) == pytest.approx(expected, rel=1e-5)

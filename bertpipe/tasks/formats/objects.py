@@ -11,7 +11,6 @@ from bertpipe.tasks.formats.files import lines_of, read_text
 from bertpipe.tasks.formats.records import Record
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_MAY_HOLD_HALF = re.compile(r"\\ud", re.IGNORECASE)  # as an escape only: the file is UTF-8
 
 
 def read_jsonl(path: Path) -> Iterator[Record]:
@@ -66,32 +65,34 @@ def parsed(text: str, path: Path, *, first_line: int = 1) -> Any:
     """Return the value of some JSON.
 
     Raises:
-        TaskDataError: it is none, or holds what is no Unicode text.
+        TaskDataError: it is none.
     """
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         place = f"{path}:{first_line + error.lineno - 1}"
         raise TaskDataError(f"{place}: not valid JSON: {error.msg} (column {error.colno})") from None
     except (ValueError, RecursionError) as error:
         raise TaskDataError(f"{path}:{first_line}: not valid JSON: {error}") from None
-    if _MAY_HOLD_HALF.search(text) and not _is_unicode(value):
+
+
+def check_unicode(value: Any, *, place: str) -> None:
+    """Refuse half of a character, which JSON can spell and UTF-8 cannot.
+
+    Raises:
+        TaskDataError: some text in the value has one.
+    """
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError:
         raise TaskDataError(
-            f"{path}:{first_line}: holds half of a surrogate pair (\\ud800 to \\udfff)",
+            f"{place}: holds half of a surrogate pair (\\ud800 to \\udfff)",
             hint="write the character whole, or leave it out",
-        )
-    return value
+        ) from None
 
 
 def _record(values: Any, place: str) -> Record:
     if not isinstance(values, dict):
         raise TaskDataError(f"{place}: a JSON object is expected, found {type(values).__name__}")
+    check_unicode(values, place=place)
     return Record(values, place)
-
-
-def _is_unicode(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -6,7 +6,7 @@ from typing import Any
 
 from bertpipe.errors import TaskDataError
 from bertpipe.tasks.formats.files import read_text
-from bertpipe.tasks.formats.objects import parsed
+from bertpipe.tasks.formats.objects import check_unicode, parsed
 from bertpipe.tasks.qa.questions import Question, answers_of, id_of, impossible_of, text_of
 
 _HINT = "the file must have the form of SQuAD: data, paragraphs, context, qas, question, id, answers"
@@ -20,7 +20,9 @@ def read_squad(path: Path) -> Iterator[Question]:
     Raises:
         TaskDataError: it is no such JSON; the place is named, such as ``data[3].paragraphs[0]``.
     """
-    for article, place in _members(parsed(read_text(path), path), "data", f"{path}: "):
+    values = parsed(read_text(path), path)
+    check_unicode(values, place=str(path))
+    for article, place in _members(values, "data", f"{path}: "):
         for paragraph, within in _members(article, "paragraphs", place):
             context = text_of(_value(paragraph, "context", within), "context", within)
             for asked, where in _members(paragraph, "qas", within):

@@ -15,7 +15,7 @@ from torch.nn import functional
 from bertpipe.errors import CheckpointError, TaskDataError
 from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion
 from bertpipe.model import TokenBatch
-from bertpipe.tasks.class_weights import ClassWeights, entropy, resolved
+from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.submissions import SubmittedDescription
@@ -144,12 +144,11 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
 
     def counted(self, targets: NDArray[np.int64]) -> float:
         """Return the number of targets, or their weight."""
-        return float(self._weight(targets).sum()) if self.weights else len(targets)
+        return float(weight_of(targets, self.weights).sum()) if self.weights else len(targets)
 
-    def baseline_loss(self, targets: NDArray[np.int64]) -> float:
+    def baseline_loss(self, targets: NDArray[np.int64], *, width: int = 1) -> float:
         """Return the entropy of the labels, as they weigh."""
-        weight = self._weight(targets)
-        return entropy(np.bincount(targets, weights=weight, minlength=len(self.labels)) / weight.sum())
+        return constant_loss(targets, self.weights)
 
     def weighted(self, weights: ClassWeights, examples: Sequence[TextExample]) -> Self:
         """Return the task with weights of the labels."""
@@ -197,9 +196,6 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             pairs=[(self.labels[g], self.labels[p]) for g, p in zip(gold, predicted, strict=True)],
             calibration=calibration_of(gold, predictions, self.labels),
         )
-
-    def _weight(self, targets: NDArray[np.int64]) -> NDArray[np.float64]:
-        return np.array(self.weights or (1.0,) * len(self.labels))[targets]
 
     def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.int64]:
         return np.array([self._number(example) for example in examples], dtype=np.int64)

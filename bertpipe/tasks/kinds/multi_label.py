@@ -14,6 +14,7 @@ from torch.nn import functional
 from bertpipe.errors import TaskDataError
 from bertpipe.metrics import ScoreReport, multi_label
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import entropy
 from bertpipe.tasks.formats import Record, field, optional_field
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
@@ -118,6 +119,11 @@ class MultiLabel(Task[MultiLabelDescription, TextExample, Inputs]):
             loss=functional.binary_cross_entropy_with_logits(outputs, targets, reduction="sum"),
             correct=(is_predicted == targets.bool()).sum(),
         )
+
+    def baseline_loss(self, targets: NDArray[Any], *, width: int = 1) -> float:
+        """Return the mean entropy of the labels, each of which applies or does not."""
+        shares = targets.mean(axis=0, dtype=np.float64)
+        return float(np.mean([entropy(np.array([share, 1 - share])) for share in shares]))
 
     def predictions(
         self, examples: Sequence[TextExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]

@@ -1,5 +1,6 @@
 """One of some endings of a context, as in SWAG (Devlin et al. 2019, section 4.4)."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,6 +142,10 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
             loss=functional.cross_entropy(scores, targets, reduction="sum"),
             correct=(scores.argmax(-1) == targets).sum(),
         )
+
+    def baseline_loss(self, targets: NDArray[np.int64], *, width: int = 1) -> float:
+        """Return the loss of the same score for every ending: the model does not see their places."""
+        return math.log(width)
 
     def predictions(
         self, examples: Sequence[ChoiceExample], inputs: Inputs, outputs: Sequence[NDArray[np.float32]]

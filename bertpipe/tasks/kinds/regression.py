@@ -109,7 +109,7 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
         """Return the squared error."""
         return Term(loss=functional.mse_loss(outputs[:, 0], targets, reduction="sum"))
 
-    def baseline_loss(self, targets: NDArray[np.float32]) -> float:
+    def baseline_loss(self, targets: NDArray[np.float32], *, width: int = 1) -> float:
         """Return the variance."""
         return float(targets.var(dtype=np.float64))
 

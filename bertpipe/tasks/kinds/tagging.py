@@ -1,7 +1,7 @@
 """A tag for each word: named entities, parts of speech (Devlin et al. 2019, section 5.3)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from bertpipe.metrics import ScoreReport, classification
 from bertpipe.metrics.entities import OUTSIDE, PREFIXES, Scheme, fits, scheme_of
 from bertpipe.metrics.tagging import Metric, TagScorer
 from bertpipe.model import TokenBatch
+from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
 from bertpipe.tasks.formats import Sentence
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.kinds.classification import softmax
@@ -37,9 +38,11 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
 
     Attributes:
         scheme: how the tags name entities.
+        weights: how much a word with each tag weighs in the loss; empty: all alike.
     """
 
     scheme: Scheme = "none"
+    weights: tuple[float, ...] = ()
 
     described_by = TaggingDescription
 
@@ -114,16 +117,29 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
         labels[inputs.word_tokens[opens]] = self._numbers(examples)[opens]
         return np.split(labels, np.cumsum(inputs.lengths)[:-1])
 
-    def counted(self, targets: NDArray[np.int64]) -> int:
-        """Return how many tokens have a tag."""
-        return int((targets != IGNORED).sum())
+    def counted(self, targets: NDArray[np.int64]) -> float:
+        """Return how many tokens have a tag, or their weight."""
+        return float(weight_of(targets, self.weights).sum())
 
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
         """Return the cross-entropy of the tokens that have a tag."""
+        weight = outputs.new_tensor(self.weights) if self.weights else None
         return Term(
-            loss=functional.cross_entropy(outputs, targets, ignore_index=IGNORED, reduction="sum"),
+            loss=functional.cross_entropy(
+                outputs, targets, weight=weight, ignore_index=IGNORED, reduction="sum"
+            ),
             correct=(outputs.argmax(-1) == targets).sum(),
+            asked=(targets != IGNORED).sum() if self.weights else None,
         )
+
+    def baseline_loss(self, targets: NDArray[np.int64], *, width: int = 1) -> float:
+        """Return the entropy of the tags, as they weigh."""
+        return constant_loss(targets, self.weights)
+
+    def weighted(self, weights: ClassWeights, examples: Sequence[Sentence]) -> Self:
+        """Return the task with weights of the tags."""
+        counts = np.bincount(self._numbers(examples), minlength=len(self.labels))
+        return replace(self, weights=resolved(weights, labels=self.labels, counts=counts))
 
     def predictions(
         self, examples: Sequence[Sentence], inputs: WordInputs, outputs: Sequence[NDArray[np.float32]]
