@@ -17,15 +17,11 @@ from bertpipe.tasks import (
     AnswerConfig,
     Judgement,
     Tasks,
+    answer_split,
     describe,
     finetuned_with,
-    kind_of,
-    notes_of,
-    open_answerer,
-    restore_task,
     write_answers,
 )
-from bertpipe.training import prepare_device
 
 CODE = (
     "artifacts",
@@ -52,7 +48,6 @@ _TOLD_APART = ("initialization", "seed", "task", "train_examples")
 class EvalConfig(AnswerConfig):
     """The section ``eval``."""
 
-    split: str = Field("dev", min_length=1, description="The part of the data to score.")
     bootstrap_samples: int = Field(
         1000, ge=0, description="Draws of examples for the 95 % interval of each score; 0: no intervals."
     )
@@ -105,22 +100,25 @@ def run(
         task_name: a name of the catalog or of the section ``tasks``.
         data: the task's folder.
         out: the folder to write.
-        progress: told the device.
+        progress: told the device, and how many are answered.
     """
     progress = progress or Silent()
     check_replaceable(out, stage="eval", inputs=[model, data])
     config = settings.eval
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
-    examples = kind_of(description).read(data, config.split, description)
-    task = restore_task(saved, task_name, description, split=config.split)
-    task.check(examples)  # an unknown or missing label is told before the model has worked
-    for note in (notes := notes_of(examples)):
-        progress.note(note)
-    answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
-    with progress.phase("answer", total=len(examples), unit="examples") as phase:
-        predictions = answerer.predictions(examples, phase)
-    judgement = task.judge(examples, predictions, split=config.split)
+    answered = answer_split(
+        saved,
+        task_name,
+        description,
+        config,
+        data=data,
+        is_scored=True,
+        runtime=settings.runtime,
+        progress=progress,
+    )
+    task, examples = answered.task, answered.examples
+    judgement = task.judge(examples, answered.predictions, split=config.split)
     found = intervals(
         judgement.scorer, [example.id for example in examples], samples=config.bootstrap_samples
     )
@@ -131,9 +129,9 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
-        output.notes.extend(notes)
+        output.notes.extend(answered.notes)
         output.counts["examples"] = len(examples)
-        write_answers(output.folder, task, examples, predictions)
+        write_answers(output.folder, task, examples, answered.predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
         named = {"task": task_name, "kind": description.kind, "split": config.split}

@@ -7,7 +7,7 @@ from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import Head, TaskModel
 from bertpipe.tasks.kinds import KINDS, TaskDescription
-from bertpipe.tasks.opening import finetuned_with, open_answerer, restore_task
+from bertpipe.tasks.opening import answer_split, finetuned_with
 from bertpipe.tasks.rates import freeze
 from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
 
@@ -28,12 +28,11 @@ __all__ = [
     "TaskDescription",
     "TaskModel",
     "Tasks",
+    "answer_split",
     "describe",
     "finetuned_with",
     "freeze",
     "kind_of",
     "notes_of",
-    "open_answerer",
-    "restore_task",
     "write_answers",
 ]

@@ -86,6 +86,7 @@ class FinetuneConfig(OptimizerConfig):
 class AnswerConfig(Settings):
     """What the sections ``eval`` and ``predict`` have in common."""
 
+    split: str = Field("dev", min_length=1, description="The part of the data to answer.")
     batch_size: int = Field(64, ge=1, description="Sequences a forward pass.")
     max_seq_length: int | None = Field(
         None, ge=8, description="Longest example in tokens; unset: as in fine-tuning."

@@ -1,6 +1,7 @@
 """From a fine-tuned model's folder to what answers its task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,71 @@ import torch
 
 from bertpipe.artifacts import MANIFEST, read_manifest
 from bertpipe.checkpoints import SavedModel, load_weights
+from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import CheckpointError
+from bertpipe.progress import Progress
 from bertpipe.tasks.answering import Answerer
 from bertpipe.tasks.catalog import kind_of
 from bertpipe.tasks.config import AnswerConfig
 from bertpipe.tasks.kinds import TaskDescription
-from bertpipe.tasks.task import Task
+from bertpipe.tasks.task import Example, Prediction, Task, notes_of
+from bertpipe.training import prepare_device
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One split of a task with a model's answers.
+
+    Attributes:
+        task: as the model has learned it.
+        examples: of the split.
+        predictions: one an example.
+        notes: what a user must know of how the examples were read.
+    """
+
+    task: Task[Any, Any, Any]
+    examples: Sequence[Example]
+    predictions: Sequence[Prediction]
+    notes: tuple[str, ...]
+
+
+def answer_split(
+    saved: SavedModel,
+    name: str,
+    description: TaskDescription,
+    config: AnswerConfig,
+    *,
+    data: Path,
+    is_scored: bool,
+    runtime: RuntimeConfig,
+    progress: Progress,
+) -> Answered:
+    """Let a fine-tuned model answer one split of a task.
+
+    Args:
+        saved: the model.
+        name: of the task.
+        description: of the data.
+        config: which split, and how to answer it.
+        data: the task's folder.
+        is_scored: whether every example must say what is right; told before the model has worked.
+        runtime: the device.
+        progress: told the device, and how many are answered.
+
+    Raises:
+        CheckpointError: the model has no head, or one for another kind of task.
+        TaskDataError: the data cannot be read, or does not say what is right.
+    """
+    examples = kind_of(description).read(data, config.split, description)
+    task = restore_task(saved, name, description, split=config.split)
+    if is_scored:
+        task.check(examples)
+    for note in (notes := notes_of(examples)):
+        progress.note(note)
+    answerer = open_answerer(saved, task, config, device=prepare_device(runtime, progress))
+    with progress.phase("answer", total=len(examples), unit="examples") as phase:
+        predictions = answerer.predictions(examples, phase)
+    return Answered(task, examples, predictions, notes)
 
 
 def restore_task(

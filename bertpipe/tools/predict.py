@@ -12,15 +12,11 @@ from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
     Tasks,
+    answer_split,
     describe,
     finetuned_with,
-    kind_of,
-    notes_of,
-    open_answerer,
-    restore_task,
     write_answers,
 )
-from bertpipe.training import prepare_device
 
 
 class PredictConfig(AnswerConfig):
@@ -76,24 +72,27 @@ def run(
     config = settings.predict
     description = describe(task_name, settings.tasks)
     saved = open_model(model)
-    examples = kind_of(description).read(data, config.split, description)
-    task = restore_task(saved, task_name, description, split=config.split)
-    for note in (notes := notes_of(examples)):
-        progress.note(note)
-    answerer = open_answerer(saved, task, config, device=prepare_device(settings.runtime, progress))
-    with progress.phase("answer", total=len(examples), unit="examples") as phase:
-        predictions = answerer.predictions(examples, phase)
+    answered = answer_split(
+        saved,
+        task_name,
+        description,
+        config,
+        data=data,
+        is_scored=False,
+        runtime=settings.runtime,
+        progress=progress,
+    )
     recorded = {
         "predict": config.model_dump(),
         "task": {"name": task_name, **description.model_dump(mode="json")},
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
-        output.counts["examples"] = len(examples)
-        output.notes.extend(notes)
-        files = write_answers(output.folder, task, examples, predictions)
+        output.counts["examples"] = len(answered.examples)
+        output.notes.extend(answered.notes)
+        files = write_answers(output.folder, answered.task, answered.examples, answered.predictions)
     return PredictSummary(
-        examples=len(examples),
+        examples=len(answered.examples),
         finetuned_for=finetuned_with(model).get("task"),
         files=files,
     )
