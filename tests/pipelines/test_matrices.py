@@ -1,4 +1,4 @@
-"""The recipe for the paper's search: what its files say fits the code, and it runs cell by cell."""
+"""The recipes that fine-tune many times: what their files say fits the code, and the search runs."""
 
 import importlib
 import itertools
@@ -22,7 +22,8 @@ from bertpipe.configs import Params, Settings
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
 ROOT = Path(__file__).parents[2]
-RECIPE = ROOT / "pipelines" / "grid"
+RECIPES = ROOT / "pipelines"
+GRID = RECIPES / "grid"
 CODE = "../../bertpipe/"
 STAGES = ("finetune", "eval", "report")
 
@@ -31,8 +32,8 @@ def read_yaml(path: Path) -> Any:
     return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
 
 
-PARAMS = read_yaml(RECIPE / "params.yaml")
-DESCRIBED = read_yaml(RECIPE / "dvc.yaml")["stages"]
+PARAMS = {name: read_yaml(RECIPES / name / "params.yaml") for name in ("glue", "grid")}
+DESCRIBED = {name: read_yaml(RECIPES / name / "dvc.yaml")["stages"] for name in PARAMS}
 
 
 def filled(value: Any, names: dict[str, Any]) -> Any:
@@ -51,15 +52,15 @@ def filled(value: Any, names: dict[str, Any]) -> Any:
     return re.sub(r"\$\{([\w.]+)\}", found, value)
 
 
-def cells(stage: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+def cells(recipe: str, stage: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Return each cell of a stage with its values, as DVC sees it."""
-    described = dict(DESCRIBED[stage])
+    described = dict(DESCRIBED[recipe][stage])
     lists = {
-        name: PARAMS["experiments"][template.removeprefix("${experiments.").removesuffix("}")]
+        name: PARAMS[recipe]["experiments"][template.removeprefix("${experiments.").removesuffix("}")]
         for name, template in described.pop("matrix", {}).items()
     }
     values = [dict(zip(lists, row, strict=True)) for row in itertools.product(*lists.values())]
-    return [(item, filled(described, PARAMS | {"item": item})) for item in values]
+    return [(item, filled(described, PARAMS[recipe] | {"item": item})) for item in values]
 
 
 def options_of(cell: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -72,33 +73,34 @@ def options_of(cell: dict[str, Any], stage: str) -> dict[str, Any]:
 
 def test_the_grid_is_the_paper_s() -> None:
     """Appendix A.3: two batch sizes, three rates, two to four epochs; each cell is a model and its scores."""
-    experiments = PARAMS["experiments"]
+    experiments = PARAMS["grid"]["experiments"]
     assert experiments["batch_sizes"] == [16, 32] and experiments["epochs"] == [2, 3, 4]
     assert experiments["learning_rates"] == [5e-5, 3e-5, 2e-5]
     for stage in ("finetune", "eval"):
-        outs = [cell["outs"][0] for _, cell in cells(stage)]
+        outs = [cell["outs"][0] for _, cell in cells("grid", stage)]
         assert len(set(outs)) == len(outs) == 18 * len(experiments["tasks"]) * len(experiments["seeds"])
 
 
+@pytest.mark.parametrize("recipe", PARAMS)
 @pytest.mark.parametrize("stage", STAGES)
-def test_every_command_parses_and_writes_its_output(stage: str) -> None:
+def test_every_command_parses_and_writes_its_output(recipe: str, stage: str) -> None:
     """Options are known, what is read is a dependency, what is written is the output."""
-    for _, cell in cells(stage):
+    for _, cell in cells(recipe, stage):
         options = options_of(cell, stage)
         assert [str(options["out"])] == cell["outs"]
         read = {str(options[name]) for name in ("model", "data", "scores") if options.get(name)}
         assert read == {dependency for dependency in cell["deps"] if CODE not in dependency}
 
 
+@pytest.mark.parametrize("recipe", PARAMS)
 @pytest.mark.parametrize("stage", STAGES)
-def test_settings_decode(stage: str) -> None:
+def test_settings_decode(recipe: str, stage: str) -> None:
     """``params.yaml`` with the overrides of a cell is valid, and the cell is what it says."""
     module = importlib.import_module(f"bertpipe.stages.{stage}")
     settings_class = getattr(module, f"{stage.capitalize()}Settings", Settings)
-    for item, cell in cells(stage):
-        settings = Params.load(RECIPE / "params.yaml", options_of(cell, stage)["overrides"]).read(
-            settings_class
-        )
+    for item, cell in cells(recipe, stage):
+        overrides = options_of(cell, stage)["overrides"]
+        settings = Params.load(RECIPES / recipe / "params.yaml", overrides).read(settings_class)
         tracked = {entry.split(".")[0] for entry in cell.get("params", [])}
         assert tracked == set(settings_class.model_fields) - {"runtime"}
         if stage == "finetune":
@@ -107,13 +109,14 @@ def test_settings_decode(stage: str) -> None:
         assert not item or item["task"] in settings.tasks
 
 
+@pytest.mark.parametrize("recipe", PARAMS)
 @pytest.mark.parametrize("stage", STAGES)
-def test_the_code_of_every_stage_is_tracked(stage: str) -> None:
+def test_the_code_of_every_stage_is_tracked(recipe: str, stage: str) -> None:
     """Its dependencies are what the stage names as its code, which the architecture tests hold to be true."""
-    _, cell = cells(stage)[0]
+    _, cell = cells(recipe, stage)[0]
     code = [path.removeprefix(CODE) for path in cell["deps"] if path.startswith(CODE)]
     assert tuple(code) == importlib.import_module(f"bertpipe.stages.{stage}").CODE
-    assert all((RECIPE / CODE / path).exists() for path in code)
+    assert all((GRID / CODE / path).exists() for path in code)
 
 
 def project_in(folder: Path) -> Path:
@@ -122,7 +125,7 @@ def project_in(folder: Path) -> Path:
     shutil.copytree(package, folder / "bertpipe", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / ".dvcignore", folder)
     recipe = folder / "pipelines" / "grid"
-    shutil.copytree(RECIPE, recipe, ignore=shutil.ignore_patterns("models", "scores", "report", "dvc.lock"))
+    shutil.copytree(GRID, recipe, ignore=shutil.ignore_patterns("models", "scores", "report", "dvc.lock"))
     tokenizer = Tokenizer.build([*SPECIAL_TOKENS, *"abcdefgh"], lowercase=True)
     shape = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     BertModel(BertConfig(vocab_size=tokenizer.vocab_size, **shape)).save_pretrained(folder / "model")
