@@ -155,14 +155,17 @@ def ours(course: Course, device: torch.device) -> tuple[Any, Any]:
     saved, config = open_model(course.model), course.config
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
     network = course.task.head.build(saved.shape)
-    load_weights(
-        network, saved, architecture=course.task.head.architecture, new=("head.",), optional=("pooler.",)
+    new = ["head."]
+    new += load_weights(
+        network, saved, architecture=course.task.head.architecture, new=new, optional=("pooler.",)
     )
     problem = Finetuning(
         course.task, network, course.training, course.training, config.batch_size, config.seed
     )
-    plan = config.plan(steps_an_epoch=problem.steps_an_epoch)
-    optimizer = build_optimizer(network, plan.optimizer)
+    plan = config.plan(
+        steps_an_epoch=problem.steps_an_epoch, layers=saved.shape.num_hidden_layers, new=tuple(new)
+    )
+    optimizer = build_optimizer(network, plan.optimizer, scale=plan.scale)
     answerer = Answerer(
         course.task,
         network,
