@@ -13,7 +13,8 @@ Protocol:
 * At the same steps both are evaluated by the same code on the same held-out rows with the same masks, in
   fp32 and without dropout. The time of that does not count, nor that of the start and of our checkpoints.
 * Every evaluation adds a line to ``OUT/NAME.tsv``: updates, real tokens, seconds on the wall and of the
-  processor, the training loss since the line before, what evaluation gave.
+  processor, the training loss since the line before, what evaluation gave. On a machine that others use
+  too it is the seconds of the processor that compare.
 
     python benchmarks/pretrain_against_trainer.py --out DIR [--model tiny] [--steps N] [--together]
     python benchmarks/pretrain_against_trainer.py --out DIR --contestants bertpipe-another-dropout
@@ -48,6 +49,7 @@ from bertpipe.pretraining import MaskedLanguageModelling, PretrainingBatch, Trai
 from bertpipe.pretraining.opened import OpenedShards
 from bertpipe.pretraining.start import build_network, decide_shape
 from bertpipe.progress import Silent
+from bertpipe.reports.curves import Chart, Series, svg
 from bertpipe.stages import pretrain
 from bertpipe.training import evaluate
 from bertpipe.training import update as training_update
@@ -71,6 +73,8 @@ COLUMNS = (
     "validation_nsp_loss",
     "validation_nsp_accuracy",
 )
+
+Curves = dict[int, dict[str, float]]  # the lines of a contestant by step
 
 
 class Curve:
@@ -399,50 +403,64 @@ def run_all(arguments: argparse.Namespace) -> None:
         raise SystemExit(f"a contestant has failed: {codes}")
 
 
-def read_curve(path: Path) -> dict[int, dict[str, float]]:
+def read_curve(path: Path) -> Curves:
     """Return the lines of a contestant by step."""
     names, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
     rows = (dict(zip(names, map(float, line), strict=True)) for line in lines)
     return {int(row["step"]): row for row in rows}
 
 
-def curves_in(out: Path) -> dict[str, dict[int, dict[str, float]]]:
+def curves_in(out: Path) -> dict[str, Curves]:
     """Return what is there of each contestant."""
     paths = {name: out / f"{name}.tsv" for name in CONTESTANTS}
     return {name: read_curve(path) for name, path in paths.items() if path.exists()}
 
 
-def table(curves: Mapping[str, Mapping[int, Mapping[str, float]]], *, every: int) -> Iterator[str]:
-    """Yield the loss by step, the difference from ours, and the time."""
+def tables(curves: Mapping[str, Curves], *, every: int) -> Iterator[str]:
+    """Yield a table for each of the others, as far as both have come: the loss by step, and the time."""
     ours = curves["bertpipe"]
-    others = [name for name in curves if name != "bertpipe"]
-    heads = ["step", "million tokens", "train", "held out", "minutes"]
-    for name in others:
-        heads += [f"{name}: train", "held out", "difference", "minutes", "times as long", "of processor"]
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' ---: |' * len(heads)}"
-    for step, row in ours.items():
-        if step % every and step != max(ours):
-            continue
-        cells = [f"{step:,}", f"{row['tokens'] / 1e6:.2f}", *_losses(row), f"{row['seconds'] / 60:.1f}"]
-        for name in others:
-            cells += _against(row, curves[name].get(step))
-        yield f"| {' | '.join(cells)} |"
+    for name, theirs in curves.items():
+        if name != "bertpipe":
+            yield ""
+            yield (
+                f"| step | million tokens | train | {name} | held out | {name} | difference "
+                f"| minutes | {name} | of processor | {name} | ratio |"
+            )
+            yield "|" + " ---: |" * 12
+            last = max(ours.keys() & theirs.keys(), default=0)
+            for step in sorted(ours.keys() & theirs.keys()):
+                if step % every == 0 or step == last:
+                    yield f"| {step:,} | {' | '.join(_cells(ours[step], theirs[step]))} |"
 
 
-def _losses(row: Mapping[str, float]) -> list[str]:
-    return [f"{row[name]:.3f}" for name in ("train_loss", "validation_loss")]
+def _cells(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Iterator[str]:
+    yield f"{ours['tokens'] / 1e6:.2f}"
+    for name in ("train_loss", "validation_loss"):
+        yield from (f"{row[name]:.3f}" for row in (ours, theirs))
+    yield f"{theirs['validation_loss'] - ours['validation_loss']:+.3f}"
+    for clock in ("seconds", "cpu_seconds"):
+        yield from (f"{row[clock] / 60:.1f}" for row in (ours, theirs))
+    yield f"{theirs['cpu_seconds'] / ours['cpu_seconds']:.2f}"
 
 
-def _against(ours: Mapping[str, float], other: Mapping[str, float] | None) -> list[str]:
-    if other is None:
-        return [""] * 6
-    return [
-        *_losses(other),
-        f"{other['validation_loss'] - ours['validation_loss']:+.3f}",
-        f"{other['seconds'] / 60:.1f}",
-        *(f"{other[clock] / ours[clock]:.2f}" for clock in ("seconds", "cpu_seconds")),
+def picture(curves: Mapping[str, Curves]) -> str:
+    """Draw the held-out loss by tokens and by time, as SVG."""
+    charts = [
+        Chart(
+            f"Held-out loss by {what}",
+            label,
+            "loss (nats)",
+            tuple(
+                Series(name, tuple((row[column] / unit, row["validation_loss"]) for row in rows.values()))
+                for name, rows in curves.items()
+            ),
+        )
+        for what, label, column, unit in (
+            ("tokens", "million real tokens", "tokens", 1e6),
+            ("processor time", "minutes of the processor", "cpu_seconds", 60.0),
+        )
     ]
+    return svg(charts)
 
 
 def main() -> None:
@@ -459,8 +477,9 @@ def main() -> None:
     parser.add_argument("--evaluate-steps", type=int, default=500)
     parser.add_argument("--evaluate-sequences", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--table-every", type=int, default=2500, help="updates between two lines")
+    parser.add_argument("--table-every", type=int, default=1000, help="updates between two lines")
     parser.add_argument("--table-only", action="store_true", help="print what is there")
+    parser.add_argument("--picture", type=Path, help="SVG file for the curves")
     parser.add_argument("--only", choices=CONTESTANTS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.out = arguments.out.resolve()
@@ -483,8 +502,11 @@ def main() -> None:
         return
     if not arguments.table_only:
         run_all(arguments)
-    for line in table(curves_in(arguments.out), every=arguments.table_every):
+    curves = curves_in(arguments.out)
+    for line in tables(curves, every=arguments.table_every):
         print(line)
+    if arguments.picture:
+        arguments.picture.write_text(picture(curves), encoding="utf-8")
 
 
 if __name__ == "__main__":
