@@ -210,8 +210,8 @@ def transformers_trainer(task: Task) -> None:
 
     torch.set_num_threads(task.threads)
     shape, data = task.shape(), task.data()
-    rows = [row for step in range(PEER_BATCHES) for row in _padded_rows(data.micro_batches(step)[0])]
-    model = BertForPreTraining(BertConfig(**_their_names(shape)))
+    rows = [row for step in range(PEER_BATCHES) for row in rows_of(data.micro_batches(step)[0])]
+    model = BertForPreTraining(BertConfig(**their_names(shape)))
     worth = flops_per_token(shape, data.shards, data.maker)
     turns, seen = Turns(task), deque[int]()
 
@@ -222,7 +222,7 @@ def transformers_trainer(task: Task) -> None:
 
     def collate(chosen: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
         seen.append(sum(len(row["input_ids"]) for row in chosen))
-        return _pad(chosen)
+        return padded(chosen)
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = TrainingArguments(
@@ -246,11 +246,13 @@ def transformers_trainer(task: Task) -> None:
         trainer.train()
 
 
-def _their_names(shape: ModelShape) -> dict[str, Any]:
+def their_names(shape: ModelShape) -> dict[str, Any]:
+    """Return a shape as settings of ``BertConfig``."""
     return shape.model_dump() | {"intermediate_size": shape.feed_forward_size}
 
 
-def _padded_rows(batch: PretrainingBatch) -> Iterator[dict[str, np.ndarray]]:
+def rows_of(batch: PretrainingBatch) -> Iterator[dict[str, np.ndarray]]:
+    """Yield the sequences of a batch one by one, as ``BertForPreTraining`` names their parts."""
     labels = np.full(batch.size_tokens, -100)
     labels[batch.predicted] = batch.labels
     bounds = batch.tokens.starts.tolist()[1:]
@@ -266,7 +268,7 @@ def _padded_rows(batch: PretrainingBatch) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
-def _pad(rows: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
+def padded(rows: list[dict[str, np.ndarray]]) -> dict[str, torch.Tensor]:
     """Pad to the longest, as ``DataCollatorForLanguageModeling`` does."""
     longest = max(len(row["input_ids"]) for row in rows)
     batch = {}

@@ -1,104 +1,161 @@
 """Whether bf16 and dropout from words of random bits train as well as fp32 with torch's dropout.
 
-Each way trains the same small model on the books, with several seeds: of the weights, of the order, of the
-masks and of dropout. Printed are mean and spread of the loss on held-out rows at the end, and how far the
-means lie from that of the reference, in standard errors: beyond about 3 a way would be worse.
+The model is ``tiny``, in the setting of ``pretrain_against_trainer.py``. Its loss rests near the unigram
+entropy of the text first, where any way to compute learns the same, and when it leaves that plateau differs
+much from seed to seed. So the reference leads it off the plateau once (``--shared-steps``; 0: each way
+starts from random weights), or a checkpoint of another run is the start (``--start``). From there each way
+goes on, its rate falling to zero, with several seeds: of the order, of the masks and of dropout. Order and
+masks of a seed are the same for all ways.
 
-    python benchmarks/pretrain_quality.py [--seeds N] [--steps N] [--cache DIR]
+Printed are, by way, the losses on held-out rows at the end (evaluated in fp32 without dropout), their mean
+and spread over seeds, and mean and standard error of the differences from the reference within a seed:
+beyond about 3 errors a way would be worse.
+
+    python benchmarks/pretrain_quality.py --out DIR [--seeds N] [--steps N] [--shared-steps N]
+    python benchmarks/pretrain_quality.py --out DIR --start .../step-000012007/model.safetensors --steps 500
+
+Results are added to ``DIR/quality-START-STEPS.tsv`` as they come; what stands there is not trained again.
 """
 
 import argparse
-import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 
-import torch
-from pretrain_speed import make_shards
+from pretrain_against_trainer import Setting, make_shards, setting_of
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from bertpipe import randomness
-from bertpipe.configs import RuntimeConfig
-from bertpipe.instances import MaskingConfig, ShardSet
-from bertpipe.model import ModelShape, PretrainingModel, dropout
-from bertpipe.pretraining import BatchMaker, MaskedLanguageModelling, TrainingData, ValidationData
+from bertpipe.model import dropout
+from bertpipe.pretraining import MaskedLanguageModelling
 from bertpipe.progress import Silent
-from bertpipe.training import (
-    OptimizerConfig,
-    Plan,
-    Precision,
-    Schedule,
-    build_optimizer,
-    evaluate,
-    prepare_device,
-    train,
-)
-from bertpipe.vocab import Tokenizer
+from bertpipe.training import Plan, Precision, Schedule, build_optimizer, evaluate, prepare_device, train
 
+REFERENCE = "fp32, torch's dropout"
 WAYS: dict[str, tuple[Precision, bool]] = {
-    "fp32, torch's dropout": ("fp32", False),
+    REFERENCE: ("fp32", False),
     "fp32": ("fp32", True),
     "bf16": ("bf16", True),
 }
+FIGURES = ("loss", "mlm_loss", "mlm_accuracy", "nsp_accuracy")
+EVALUATED = 4000  # held-out rows
 OUR_MASKS = dropout._masks_are_cheap
+
+Results = dict[tuple[int, str], dict[str, float]]
 
 
 def main() -> None:
-    """Print a line for each run, then one for each way."""
+    """Train what is not there yet, then print a line for each way."""
     parser = argparse.ArgumentParser(description="Compare what ways to compute learn.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for shards and results")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=400)
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--megabytes", type=int, default=30, help="of text")
-    parser.add_argument("--length", type=int, default=128, help="tokens of a row")
-    parser.add_argument("--threads", type=int, help="unset: one a core")
-    parser.add_argument("--cache", type=Path, help="folder that keeps the shards for the next time")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--steps", type=int, default=1000, help="of each way and seed")
+    parser.add_argument("--shared-steps", type=int, default=3000, help="before, done once")
+    parser.add_argument("--start", type=Path, help="weights in a checkpoint, instead of shared updates")
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
-    losses: dict[str, list[float]] = {way: [] for way in WAYS}
-    with tempfile.TemporaryDirectory() as folder:
-        cache = (arguments.cache or Path(folder)).resolve()
-        shards = make_shards(cache, arguments.megabytes, arguments.length)
-        for seed in range(1, arguments.seeds + 1):
-            for way in WAYS:
-                losses[way].append(trained(way, shards, seed, arguments))
-                print(f"seed {seed}, {way}: held-out loss {losses[way][-1]:.4f}", flush=True)
-    reference = next(iter(losses.values()))
-    for way, values in losses.items():
-        error = ((stdev(values) ** 2 + stdev(reference) ** 2) / len(values)) ** 0.5
-        apart = (mean(values) - mean(reference)) / error
-        print(f"{way}: {mean(values):.4f} +- {stdev(values):.4f}, {apart:+.1f} standard errors apart")
+    out = arguments.out.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    shards = make_shards(out)
+    if arguments.start is not None:
+        start, name = load_file(arguments.start), arguments.start.parent.name
+    else:
+        start, name = shared_start(arguments, shards, out), str(arguments.shared_steps)
+    path = out / f"quality-{name}-{arguments.steps}.tsv"
+    results = read(path)
+    for seed in range(1, arguments.seeds + 1):
+        for way in arguments.ways:
+            if (seed, way) not in results:
+                setting = setting_for(arguments, shards, way, steps=arguments.steps, seed=seed)
+                results[seed, way] = figures_of(
+                    trained(way, setting, setting.settings.pretrain.plan(), start)
+                )
+                add(path, seed, way, results[seed, way])
+    report(results, arguments.ways)
 
 
-def trained(way: str, shards: Path, seed: int, arguments: argparse.Namespace) -> float:
-    """Return the held-out loss after training from random weights."""
-    precision, has_our_masks = WAYS[way]
-    dropout._masks_are_cheap = OUR_MASKS if has_our_masks else lambda x: False
-    device = prepare_device(RuntimeConfig(device="cpu", threads=arguments.threads), Silent())
-    problem = problem_of(shards, seed, arguments.batch_size)
-    plan = Plan(
-        Schedule("linear", total_steps=arguments.steps, warmup_steps=arguments.steps // 10),
-        OptimizerConfig(learning_rate=1e-3),
-        precision=precision,
+def shared_start(arguments: argparse.Namespace, shards: Path, out: Path) -> Mapping[str, Tensor] | None:
+    """Return the weights that all go on from, if any; the rate is constant after its warm-up."""
+    steps = arguments.shared_steps
+    if not steps:
+        return None
+    path = out / f"shared-{steps}.safetensors"
+    if not path.exists():
+        setting = setting_for(arguments, shards, REFERENCE, steps=steps, seed=0)
+        schedule = Schedule("constant", total_steps=steps, warmup_steps=steps // 3)
+        plan = replace(setting.settings.pretrain.plan(), schedule=schedule)
+        problem = trained(REFERENCE, setting, plan, None)
+        print("shared start:", figures_of(problem), flush=True)
+        save_file(problem.model.state_dict(), path)
+    return load_file(path)
+
+
+def setting_for(arguments: argparse.Namespace, shards: Path, way: str, *, steps: int, seed: int) -> Setting:
+    """Return the settings of one run."""
+    return setting_of(
+        shards,
+        steps=steps,
         seed=seed,
+        threads=arguments.threads,
+        precision=WAYS[way][0],
+        evaluate_sequences=EVALUATED,
     )
+
+
+def trained(
+    way: str, setting: Setting, plan: Plan, start: Mapping[str, Tensor] | None
+) -> MaskedLanguageModelling:
+    """Train in that way, from ``start`` or from random weights."""
+    dropout._masks_are_cheap = OUR_MASKS if WAYS[way][1] else lambda x: False
+    device = prepare_device(setting.settings.runtime, Silent())
+    problem = setting.problem()
+    if start is not None:
+        problem.model.load_state_dict(start)
     optimizer = build_optimizer(problem.model, plan.optimizer)
     for _ in train(problem, optimizer, plan, device=device, first_step=0):
         pass
-    return evaluate(problem, precision="fp32", device=device)["loss"]
+    return problem
 
 
-def problem_of(shards: Path, seed: int, batch_size: int) -> MaskedLanguageModelling:
-    """Return a model of two layers with the data of a seed."""
-    tokenizer = Tokenizer.load(shards / "tokenizer")
-    rows, held_out = (ShardSet.open(shards / split) for split in ("train", "validation"))
-    maker = BatchMaker(MaskingConfig(), tokenizer, rows.max_seq_length)
-    shape = ModelShape(
-        hidden_size=128, num_hidden_layers=2, num_attention_heads=2, vocab_size=tokenizer.vocab_size
-    )
-    torch.manual_seed(randomness.torch_seed(seed, "weights"))
-    return MaskedLanguageModelling(
-        PretrainingModel(shape, predicts_next_sentence=True),
-        TrainingData(rows, maker, batch_size, seed),
-        ValidationData(held_out, maker, 256, 64),
-    )
+def figures_of(problem: MaskedLanguageModelling) -> dict[str, float]:
+    """Return the averages over the held-out rows."""
+    parameter = next(problem.model.parameters())
+    return evaluate(problem, precision="fp32", device=parameter.device)
+
+
+def report(results: Results, ways: list[str]) -> None:
+    """Print a line for each way, over the seeds that all of them have."""
+    seeds = [seed for seed, way in results if way == ways[0] and all((seed, w) in results for w in ways)]
+    print("| way | " + " | ".join(f"seed {seed}" for seed in seeds) + " | mean | spread | difference |")
+    print("|---|" + " ---: |" * (len(seeds) + 3))
+    for way in ways:
+        losses = [results[seed, way]["loss"] for seed in seeds]
+        apart = [loss - results[seed, ways[0]]["loss"] for seed, loss in zip(seeds, losses, strict=True)]
+        difference = "" if way == ways[0] else f"{mean(apart):+.4f} ± {stdev(apart) / len(apart) ** 0.5:.4f}"
+        cells = [f"{loss:.4f}" for loss in (*losses, mean(losses), stdev(losses))]
+        print(f"| {way} | {' | '.join(cells)} | {difference} |")
+
+
+def read(path: Path) -> Results:
+    """Return what was trained before."""
+    if not path.exists():
+        return {}
+    _, *lines = (line.split("\t") for line in path.read_text(encoding="utf-8").splitlines())
+    return {
+        (int(seed), way): dict(zip(FIGURES, map(float, figures), strict=True))
+        for seed, way, *figures in lines
+    }
+
+
+def add(path: Path, seed: int, way: str, figures: dict[str, float]) -> None:
+    """Add the line of one run."""
+    is_new = not path.exists()
+    with path.open("a", encoding="utf-8") as file:
+        if is_new:
+            print("seed", "way", *FIGURES, sep="\t", file=file)
+        print(seed, way, *(f"{figures[name]:.8g}" for name in FIGURES), sep="\t", file=file)
 
 
 if __name__ == "__main__":
