@@ -21,7 +21,7 @@ SETS = {
 
 def vocabulary_of(questions: list[Question]) -> Tokenizer:
     """Return a WordPiece tokenizer with the frequent words of the texts, and their letters."""
-    text = " ".join({question.context for question in questions}).lower()
+    text = " ".join(dict.fromkeys(question.context for question in questions)).lower()
     words = [word for word, _ in Counter(text.split()).most_common(3000)]
     letters = sorted(set(text) - {" ", "\n"})
     pieces = [*SPECIAL_TOKENS, *words, *letters, *(f"##{letter}" for letter in letters)]
@@ -62,7 +62,8 @@ def test_real_questions(name: str, real_data: Path, tmp_path: Path) -> None:
         if prediction["prediction"] != (question.answers[0].text if question.answers else "")
     ]
     # What is not the answer to the letter ends or begins inside a token, such as "six" in "sixth",
-    # or is longer than what two windows share and stands in none of them whole.
+    # or is longer than what two windows share and stands in none of them whole. (With other vocabularies
+    # an answer may also begin where another window, which does not hold all of it, has most context.)
     for question, said in wrong:
         assert question.answers[0].text in said or len(question.answers[0].text) > 128
     assert len(wrong) < 0.01 * len(questions)
