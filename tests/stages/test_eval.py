@@ -15,7 +15,7 @@ from bertpipe.reports.sources import read_runs
 from bertpipe.stages import eval as eval_stage
 from bertpipe.stages import finetune
 from bertpipe.stages.eval import EvalConfig, EvalSettings
-from bertpipe.tasks import TaskDescription
+from bertpipe.tasks import Answerer, TaskDescription
 from bertpipe.tasks.kinds import ClassificationDescription
 from bertpipe.vocab import Tokenizer
 
@@ -187,9 +187,15 @@ def write(folder: Path, *lines: str) -> Path:
     ],
 )
 def test_what_cannot_be_scored_is_told(
-    line: str, message: str, score: Make, finetuned: Callable[[str], Path], tmp_path: Path
+    line: str,
+    message: str,
+    score: Make,
+    finetuned: Callable[[str], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By its place, and nothing is written."""
+    """By its place, before the model has worked, and nothing is written."""
+    monkeypatch.setattr(Answerer, "predictions", lambda *_: pytest.fail("the model has worked"))
     data = write(tmp_path / "data", '{"text": "a", "label": "positive"}', line)
     with pytest.raises(TaskDataError, match=message):
         score(finetuned(FILMS), data=data)

@@ -60,8 +60,9 @@ def test_a_known_task_needs_no_more_than_its_name(name: str) -> None:
 
 def test_what_is_said_of_a_known_task_goes_on_top() -> None:
     """The rest stays as it is known; an official folder's name is known too."""
-    said = sections({"CoLA": {"files": {"dev": "d.tsv"}}})["CoLA"]
-    assert said == CATALOG["cola"].model_copy(update={"files": {"dev": "d.tsv"}})
+    said = sections({"CoLA": {"files": {"dev": "d.tsv"}, "metrics": ["accuracy"]}})["CoLA"]
+    own = {"files": {"dev": "d.tsv"}, "metrics": ("accuracy",)}
+    assert said == CATALOG["cola"].model_copy(update=own) != CATALOG["cola"]
     assert describe("MNLI", {}) == CATALOG["mnli"]
 
 
