@@ -5,7 +5,7 @@ from bertpipe.model.config import ModelConfig, ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder
 from bertpipe.model.features import FeatureModel, FeatureShape, Layers
 from bertpipe.model.files import save_tensors
-from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.inputs import Readout, TokenBatch
 from bertpipe.model.losses import summed_cross_entropy
 from bertpipe.model.models import PretrainingModel, SequenceModel, TokenModel, count_parameters
 
@@ -17,6 +17,7 @@ __all__ = [
     "ModelConfig",
     "ModelShape",
     "PretrainingModel",
+    "Readout",
     "SequenceModel",
     "TokenBatch",
     "TokenModel",

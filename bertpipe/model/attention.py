@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from bertpipe.model.config import ModelShape
 from bertpipe.model.dropout import dropout
-from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.inputs import Grid, Readout, TokenBatch
 
 try:
     from torch.nn.attention.varlen import varlen_attn
@@ -29,17 +29,34 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(shape.hidden_size, 3 * shape.hidden_size)
         self.output = nn.Linear(shape.hidden_size, shape.hidden_size)
 
-    def forward(self, hidden: Tensor, batch: TokenBatch) -> Tensor:
-        """Return what each token has gathered, float ``[T, H]``."""
+    def forward(self, hidden: Tensor, batch: TokenBatch, readout: Readout | None = None) -> Tensor:
+        """Return what each token that is read has gathered, float ``[R, H]``; unset: all, ``[T, H]``."""
         dropout_prob = self.dropout_prob if self.training else 0.0
-        projected = self.query_key_value(hidden)  # [T, 3H]
-        if dropout_prob == 0 and _has_kernel_for_any_length(projected):
-            return self.output(_attend_packed(projected, batch, heads=self.heads))
-        grid = batch.to_grid(projected)  # [B, S, 3H]
-        split = grid.view(batch.sequences, batch.longest, 3, self.heads, -1)
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # each [B, A, S, H/A]
-        gathered = _attend(query, key, value, is_token=batch.is_token, dropout_prob=dropout_prob)
-        return self.output(batch.from_grid(gathered.transpose(1, 2).flatten(2)))
+        query, key_value = self._project(hidden, readout)
+        asking, asked = batch.grid if readout is None else readout.grid, batch.grid
+        if dropout_prob == 0 and _has_kernel_for_any_length(query):
+            return self.output(_attend_packed(query, key_value, asking, asked, heads=self.heads))
+        gathered = _attend(
+            self._by_head(asking.spread(query)),
+            *map(self._by_head, asked.spread(key_value).chunk(2, dim=-1)),
+            is_token=asked.is_token,
+            dropout_prob=dropout_prob,
+        )
+        return self.output(asking.gather(gathered.transpose(1, 2).flatten(2)))
+
+    def _project(self, hidden: Tensor, readout: Readout | None) -> tuple[Tensor, Tensor]:
+        """Return queries of the tokens that are read, ``[R, H]``; keys and values of all, ``[T, 2H]``."""
+        width, product = hidden.shape[-1], self.query_key_value
+        if readout is None:
+            query, key_value = product(hidden).split([width, 2 * width], dim=-1)
+            return query, key_value
+        weights, biases = product.weight, product.bias
+        query = functional.linear(hidden[readout.tokens], weights[:width], biases[:width])
+        return query, functional.linear(hidden, weights[width:], biases[width:])
+
+    def _by_head(self, grid: Tensor) -> Tensor:
+        """Return ``[B, A, S, H/A]`` for a grid ``[B, S, H]``."""
+        return grid.view(*grid.shape[:2], self.heads, -1).transpose(1, 2)
 
 
 def _has_kernel_for_any_length(x: Tensor) -> bool:
@@ -52,11 +69,12 @@ def _has_kernel_for_any_length(x: Tensor) -> bool:
     )
 
 
-def _attend_packed(projected: Tensor, batch: TokenBatch, *, heads: int) -> Tensor:
-    """Return ``softmax(Q K^T / sqrt(d)) V`` within each sequence, float ``[T, H]``; it knows no dropout."""
-    query, key, value = projected.view(len(projected), 3, heads, -1).unbind(1)  # each [T, A, H/A]
-    bounds, longest = batch.bounds, batch.longest
-    gathered = varlen_attn(query, key, value, bounds, bounds, longest, longest)
+def _attend_packed(query: Tensor, key_value: Tensor, asking: Grid, asked: Grid, *, heads: int) -> Tensor:
+    """Return ``softmax(Q K^T / sqrt(d)) V`` within each sequence, float ``[R, H]``; it knows no dropout."""
+    query, key, value = (
+        tokens.view(len(tokens), heads, -1) for tokens in (query, *key_value.chunk(2, dim=-1))
+    )  # [R, A, H/A], [T, A, H/A] twice
+    gathered = varlen_attn(query, key, value, asking.bounds, asked.bounds, asking.longest, asked.longest)
     assert isinstance(gathered, Tensor)
     return gathered.flatten(1)
 
@@ -64,7 +82,7 @@ def _attend_packed(projected: Tensor, batch: TokenBatch, *, heads: int) -> Tenso
 def _attend(
     query: Tensor, key: Tensor, value: Tensor, *, is_token: Tensor | None, dropout_prob: float
 ) -> Tensor:
-    """Return ``softmax(Q K^T / sqrt(d)) V`` in a grid, float ``[B, A, S, H/A]``.
+    """Return ``softmax(Q K^T / sqrt(d)) V`` in a grid, float ``[B, A, R, H/A]`` for R queries of S tokens.
 
     On a CPU the fused kernel knows no dropout, and in bfloat16 its backward pass is slow: there plain
     products are faster.
@@ -74,7 +92,7 @@ def _attend(
         return functional.scaled_dot_product_attention(
             query, key, value, attn_mask=mask, dropout_p=dropout_prob
         )
-    scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1)  # [B, A, S, S]
+    scores = (query / math.sqrt(query.shape[-1])) @ key.transpose(-2, -1)  # [B, A, R, S]
     if is_token is not None:
         padding = scores.new_zeros(is_token.shape).masked_fill(~is_token, -torch.inf)
         scores = scores + padding[:, None, None, :]

@@ -11,7 +11,7 @@ from bertpipe.model.attention import SelfAttention
 from bertpipe.model.config import ModelShape
 from bertpipe.model.dropout import add_dropped
 from bertpipe.model.embeddings import Embeddings
-from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.inputs import Readout, TokenBatch
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": functional.gelu,
@@ -33,10 +33,11 @@ class EncoderLayer(nn.Module):
         self.dropout_prob = shape.hidden_dropout_prob
         self.activation = ACTIVATIONS[shape.hidden_act]
 
-    def forward(self, hidden: Tensor, batch: TokenBatch) -> Tensor:
-        """Return the next layer's tokens, float ``[T, H]``."""
+    def forward(self, hidden: Tensor, batch: TokenBatch, readout: Readout | None = None) -> Tensor:
+        """Return the next layer's tokens, float ``[T, H]``, or those of them that are read, ``[R, H]``."""
         dropout_prob = self.dropout_prob if self.training else 0.0
-        gathered = self.attention(hidden, batch)
+        gathered = self.attention(hidden, batch, readout)
+        hidden = hidden if readout is None else hidden[readout.tokens]
         hidden = self.attention_norm(add_dropped(hidden, gathered, prob=dropout_prob))
         widened = self.activation(self.intermediate(hidden))  # [T, 4H]
         return self.output_norm(add_dropped(hidden, self.output(widened), prob=dropout_prob))
@@ -58,21 +59,25 @@ class BidirectionalEncoder(nn.Module):
         self.embeddings = Embeddings(shape)
         self.layers = nn.ModuleList(EncoderLayer(shape) for _ in range(shape.num_hidden_layers))
 
-    def forward(self, batch: TokenBatch) -> Tensor:
-        """Return the last layer's tokens, float ``[T, H]``."""
-        for hidden in self.outputs(batch):
-            last = hidden
+    def forward(self, batch: TokenBatch, readout: Readout | None = None) -> Tensor:
+        """Return the last layer's tokens, float ``[T, H]``, or only those that are read, ``[R, H]``.
+
+        What the last layer gives for a token depends on the layer below alone, so that nothing but the
+        keys and values of other tokens is needed for it.
+        """
+        *_, last = self.outputs(batch, readout)
         return last
 
-    def outputs(self, batch: TokenBatch) -> Iterator[Tensor]:
+    def outputs(self, batch: TokenBatch, readout: Readout | None = None) -> Iterator[Tensor]:
         """Yield the embedded tokens, then those of one layer after the other, each float ``[T, H]``."""
         hidden = self.embeddings(batch)
         yield hidden
         for layer in self.layers:
+            reading = readout if layer is self.layers[-1] else None
             if self.checkpointing and torch.is_grad_enabled():
-                hidden = checkpoint(layer, hidden, batch, use_reentrant=False)
+                hidden = checkpoint(layer, hidden, batch, reading, use_reentrant=False)
             else:
-                hidden = layer(hidden, batch)
+                hidden = layer(hidden, batch, reading)
             yield hidden
 
 

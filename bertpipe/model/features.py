@@ -115,8 +115,10 @@ class FeatureModel(nn.Module):
         It runs over real tokens alone: the backward direction begins at a sequence's own end.
         """
         with torch.autocast(tokens.device.type, enabled=False):  # states add up over many steps
-            grid = batch.to_grid(tokens.to(self.head.dense.weight.dtype))  # [B, S, F]
-            lengths = batch.bounds.diff().cpu()
+            grid = batch.grid.spread(tokens.to(self.head.dense.weight.dtype))  # [B, S, F]
+            lengths = batch.grid.bounds.diff().cpu()
             packed = pack_padded_sequence(grid, lengths, batch_first=True, enforce_sorted=False)
-            read, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True, total_length=batch.longest)
-        return batch.from_grid(read)
+            read, _ = pad_packed_sequence(
+                self.lstm(packed)[0], batch_first=True, total_length=batch.grid.longest
+            )
+        return batch.grid.gather(read)

@@ -1,7 +1,8 @@
 """How many floating-point operations a model needs, as it is counted for "model FLOPs utilisation".
 
 Only matrix products count, and only what has to be computed: real tokens, attention within each
-sequence, the vocabulary's scores at predicted positions alone. Padding, recomputed activations,
+sequence, the vocabulary's scores at predicted positions alone, and so the last layer there and at the
+first tokens, apart from its keys and values. Padding, recomputed activations,
 softmax and norms are work too, but useless or small; Chowdhery et al. 2022 (PaLM), appendix B.
 """
 
@@ -21,7 +22,7 @@ def training_flops(
     shape: ModelShape,
     lengths: NDArray[np.int64],
     *,
-    predictions: int = 0,
+    predictions: NDArray[np.int64] | None = None,
     sequence_outputs: int = 0,
     token_outputs: int = 0,
     frozen_layers: int = 0,
@@ -31,20 +32,24 @@ def training_flops(
     Args:
         shape: of the encoder.
         lengths: real tokens of each sequence, int64 ``[B]``.
-        predictions: hidden tokens in all, each scored against the whole vocabulary.
+        predictions: hidden tokens of each sequence, each scored against the whole vocabulary, int64 ``[B]``.
         sequence_outputs: scores for a sequence on top of the pooler, such as 2 for the next
             sentence; 0: there is no pooler.
         token_outputs: scores for every token, such as 2 for start and end of an answer.
         frozen_layers: so many layers have no backward pass.
     """
-    layer = _layer(shape, lengths)
+    predicted = 0 if predictions is None else int(predictions.sum())
+    # Heads that look at some tokens look at the first one, too.
+    some = np.ones_like(lengths) if predictions is None else np.minimum(predictions + 1, lengths)
+    read = some if (sequence_outputs or predictions is not None) and not token_outputs else lengths
+    layers = [_layer(shape, lengths)] * (shape.num_hidden_layers - 1) + [_layer(shape, lengths, read)]
     multiplications = (
-        (shape.num_hidden_layers - frozen_layers) * layer
-        + predictions * _prediction(shape)
+        sum(layers[frozen_layers:])
+        + predicted * _prediction(shape)
         + (len(lengths) * _pooled(shape, sequence_outputs) if sequence_outputs else 0)
         + int(lengths.sum()) * shape.hidden_size * token_outputs
     )
-    return _MULTIPLY_ADD * (_PASSES * multiplications + frozen_layers * layer)
+    return _MULTIPLY_ADD * (_PASSES * multiplications + sum(layers[:frozen_layers]))
 
 
 def feature_training_flops(
@@ -66,11 +71,16 @@ def feature_training_flops(
     return _MULTIPLY_ADD * (layers * _layer(shape, lengths) + _PASSES * learned)
 
 
-def _layer(shape: ModelShape, lengths: NDArray[np.int64]) -> int:
-    """Four H x H projections and two H x I a token; two products of H by each pair of tokens."""
-    hidden = shape.hidden_size
-    tokens, pairs = int(lengths.sum()), int((lengths.astype(np.int64) ** 2).sum())
-    return tokens * (4 * hidden**2 + 2 * hidden * shape.feed_forward_size) + pairs * 2 * hidden
+def _layer(shape: ModelShape, lengths: NDArray[np.int64], read: NDArray[np.int64] | None = None) -> int:
+    """Keys and values, two H x H, of every token; two more and two H x I of each that is read, unset: all.
+
+    Two products of H by each pair of a token that is read and one of its sequence.
+    """
+    hidden, read = shape.hidden_size, lengths if read is None else read
+    pairs = int((lengths.astype(np.int64) * read).sum())
+    asked = int(lengths.sum()) * 2 * hidden**2
+    asking = int(read.sum()) * (2 * hidden**2 + 2 * hidden * shape.feed_forward_size)
+    return asked + asking + pairs * 2 * hidden
 
 
 def _prediction(shape: ModelShape) -> int:

@@ -5,7 +5,6 @@ from torch import Tensor, nn
 
 from bertpipe.model.config import ModelShape
 from bertpipe.model.encoder import ACTIVATIONS
-from bertpipe.model.inputs import TokenBatch
 
 
 class Pooler(nn.Module):
@@ -15,9 +14,9 @@ class Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(shape.hidden_size, shape.hidden_size)
 
-    def forward(self, hidden: Tensor, batch: TokenBatch) -> Tensor:
-        """Return float ``[B, H]`` for tokens ``[T, H]``."""
-        return torch.tanh(self.dense(hidden[batch.starts]))
+    def forward(self, first: Tensor) -> Tensor:
+        """Return float ``[B, H]`` for the first token of each sequence, ``[B, H]``."""
+        return torch.tanh(self.dense(first))
 
 
 class MaskedTokenHead(nn.Module):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from bertpipe.model.config import ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder, initialize
 from bertpipe.model.heads import MaskedTokenHead, OutputHead, Pooler
-from bertpipe.model.inputs import TokenBatch
+from bertpipe.model.inputs import Readout, TokenBatch
 
 
 class PretrainingModel(nn.Module):
@@ -24,21 +24,21 @@ class PretrainingModel(nn.Module):
         self.next_sentence = nn.Linear(shape.hidden_size, 2) if predicts_next_sentence else None
         initialize(self, deviation=shape.initializer_range)
 
-    def forward(self, batch: TokenBatch, predicted: Tensor) -> tuple[Tensor, Tensor | None]:
+    def forward(self, batch: TokenBatch, readout: Readout) -> tuple[Tensor, Tensor | None]:
         """Return scores for the hidden tokens and for the next sentence.
 
         Args:
             batch: what the model sees.
-            predicted: which of its T tokens to predict, int64 ``[P]``.
+            readout: the P tokens to predict are its chosen ones.
 
         Returns:
             Logits ``[P, V]``, and logits ``[B, 2]`` (0: the second segment follows) or none.
         """
-        hidden = self.encoder(batch)
-        token_logits = self.masked_token(hidden[predicted], self.encoder.embeddings.word.weight)
+        read = self.encoder(batch, readout)  # [R, H]
+        token_logits = self.masked_token(read[readout.chosen], self.encoder.embeddings.word.weight)
         if self.pooler is None or self.next_sentence is None:
             return token_logits, None
-        return token_logits, self.next_sentence(self.pooler(hidden, batch))
+        return token_logits, self.next_sentence(self.pooler(read[readout.first]))
 
 
 class SequenceModel(nn.Module):
@@ -55,8 +55,7 @@ class SequenceModel(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Tensor:
         """Return logits or values, float ``[B, C]``."""
-        pooled: Tensor = self.pooler(self.encoder(batch), batch)
-        return self.head(pooled)
+        return self.head(self.pooler(self.encoder(batch, batch.read_first())))
 
 
 class TokenModel(nn.Module):

@@ -19,7 +19,7 @@ from bertpipe.errors import ConfigError
 from bertpipe.instances.epochs import mask_key, row_numbers
 from bertpipe.instances.masking import Masked, Masker, MaskingConfig, settings_in_effect
 from bertpipe.instances.shards import Rows, ShardSet
-from bertpipe.model import TokenBatch
+from bertpipe.model import Readout, TokenBatch
 from bertpipe.training import UNCUT, Cut
 from bertpipe.vocab import Tokenizer
 
@@ -30,7 +30,7 @@ class PretrainingBatch:
 
     Attributes:
         tokens: what the model sees: B sequences, T tokens.
-        predicted: which of the T tokens to predict, int64 ``[P]``.
+        readout: P chosen tokens, which are to be predicted.
         labels: the original tokens there, int64 ``[P]``.
         next_sentence_labels: int64 ``[B]``, 1 where the second segment is random or both are swapped;
             none where the data does not ask.
@@ -38,10 +38,15 @@ class PretrainingBatch:
     """
 
     tokens: TokenBatch
-    predicted: Tensor
+    readout: Readout
     labels: Tensor
     next_sentence_labels: Tensor | None
     pair_objective: str = "nsp"
+
+    @property
+    def predicted(self) -> Tensor:
+        """Return which of the T tokens to predict, int64 ``[P]``."""
+        return self.readout.tokens[self.readout.chosen]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -65,7 +70,7 @@ class PretrainingBatch:
         """Return the same batch on another device."""
         return PretrainingBatch(
             tokens=self.tokens.to(device),
-            predicted=self.predicted.to(device, non_blocking=True),
+            readout=self.readout.to(device),
             labels=self.labels.to(device, non_blocking=True),
             next_sentence_labels=None
             if self.next_sentence_labels is None
@@ -99,13 +104,12 @@ class BatchMaker:
         )
         predicted = np.flatnonzero(masked.labels >= 0)
         asks_next = bool((rows.next_sentence_labels >= 0).all())
+        tokens = TokenBatch.of(
+            masked.input_ids, lengths=rows.lengths, first_segment_lengths=rows.first_segment_lengths
+        )
         return PretrainingBatch(
-            tokens=TokenBatch.of(
-                masked.input_ids,
-                lengths=rows.lengths,
-                first_segment_lengths=rows.first_segment_lengths,
-            ),
-            predicted=torch.from_numpy(predicted),
+            tokens=tokens,
+            readout=tokens.read_at(predicted),
             labels=torch.from_numpy(masked.labels[predicted]),
             next_sentence_labels=torch.from_numpy(rows.next_sentence_labels) if asks_next else None,
             pair_objective=self.pair_objective,

@@ -22,7 +22,7 @@ def flops_per_token(shape: ModelShape, shards: ShardSet, maker: BatchMaker) -> f
     operations = training_flops(
         shape,
         rows.lengths,
-        predictions=len(batch.labels),
+        predictions=batch.readout.grid.bounds.diff().numpy().astype(np.int64) - 1,
         sequence_outputs=0 if batch.next_sentence_labels is None else 2,
     )
     return operations / int(rows.lengths.sum())

@@ -28,7 +28,7 @@ class MaskedLanguageModelling:
 
     def terms(self, batch: PretrainingBatch) -> Mapping[str, Term]:
         """Return ``mlm`` (summed over predicted tokens) and ``nsp`` or ``sop`` (over sequences)."""
-        token_logits, next_logits = self.model(batch.tokens, batch.predicted)
+        token_logits, next_logits = self.model(batch.tokens, batch.readout)
         loss, correct = summed_cross_entropy(token_logits, batch.labels)
         terms = {"mlm": Term(loss=loss, correct=correct)}
         if next_logits is not None and batch.next_sentence_labels is not None:

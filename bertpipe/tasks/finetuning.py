@@ -85,9 +85,13 @@ class Finetuning:
             frozen, features = self.model.encoder.shape, self.model.features
             operations = feature_training_flops(frozen, lengths, features=features, token_outputs=outputs)
             return operations / int(lengths.sum())
-        outputs_of = "token_outputs" if self.model.per_token else "sequence_outputs"
+        per_token = self.model.per_token
         operations = training_flops(
-            self.model.encoder.shape, lengths, frozen_layers=self.frozen_layers, **{outputs_of: outputs}
+            self.model.encoder.shape,
+            lengths,
+            sequence_outputs=0 if per_token else outputs,
+            token_outputs=outputs if per_token else 0,
+            frozen_layers=self.frozen_layers,
         )
         return operations / int(lengths.sum())
 

@@ -25,14 +25,17 @@ def test_places_by_hand() -> None:
     assert batch.position_ids.tolist() == [0, 1, 2, 0, 1]
     assert batch.token_type_ids.tolist() == [0, 0, 1, 0, 0]
     assert batch.starts.tolist() == [0, 3]
-    assert batch.cells.tolist() == [0, 1, 2, 3, 4]
-    assert batch.is_token is not None and batch.is_token.tolist() == [[True] * 3, [True, True, False]]
-    assert (batch.sequences, batch.longest) == (2, 3)
+    assert batch.grid.cells.tolist() == [0, 1, 2, 3, 4]
+    assert batch.grid.is_token is not None and batch.grid.is_token.tolist() == [
+        [True] * 3,
+        [True, True, False],
+    ]
+    assert (batch.sequences, batch.grid.longest) == (2, 3)
 
 
 def test_equal_lengths_need_no_mask() -> None:
     """A full grid has nothing to hide from attention, which is then faster."""
-    assert batch_of([4, 4]).is_token is None
+    assert batch_of([4, 4]).grid.is_token is None
 
 
 @given(LENGTHS)
@@ -40,7 +43,7 @@ def test_the_grid_holds_each_token_at_its_place(lengths: list[int]) -> None:
     """Row b, column s of the grid is token s of sequence b; elsewhere it is zero."""
     batch = batch_of(lengths)
     tokens = torch.arange(1.0, 2 * sum(lengths) + 1).view(-1, 2)
-    grid = batch.to_grid(tokens)
+    grid = batch.grid.spread(tokens)
     assert grid.shape == (len(lengths), max(lengths), 2)
     for row, (start, length) in enumerate(zip(batch.starts.tolist(), lengths, strict=True)):
         assert torch.equal(grid[row, :length], tokens[start : start + length])
@@ -48,11 +51,11 @@ def test_the_grid_holds_each_token_at_its_place(lengths: list[int]) -> None:
 
 
 @given(LENGTHS)
-def test_from_grid_undoes_to_grid(lengths: list[int]) -> None:
+def test_gathering_undoes_spreading(lengths: list[int]) -> None:
     """No token is lost, moved or mixed with padding."""
     batch = batch_of(lengths)
     tokens = torch.arange(3.0 * sum(lengths)).view(-1, 3)
-    assert torch.equal(batch.from_grid(batch.to_grid(tokens)), tokens)
+    assert torch.equal(batch.grid.gather(batch.grid.spread(tokens)), tokens)
 
 
 @given(LENGTHS)
@@ -60,5 +63,38 @@ def test_gradients_flow_to_tokens_only(lengths: list[int]) -> None:
     """The gradient of what stands in a padded cell reaches no token."""
     batch = batch_of(lengths)
     tokens = torch.ones(sum(lengths), 1, requires_grad=True)
-    batch.to_grid(tokens).sum().backward()  # type: ignore[no-untyped-call]
+    batch.grid.spread(tokens).sum().backward()  # type: ignore[no-untyped-call]
     assert tokens.grad is not None and torch.equal(tokens.grad, torch.ones(sum(lengths), 1))
+
+
+def test_what_is_read_by_hand() -> None:
+    """Of three and two tokens the second, the third and the first of each: five places, four of them read."""
+    readout = batch_of([3, 2]).read_at(np.array([1, 2]))
+    assert readout.tokens.tolist() == [0, 1, 2, 3]
+    assert (readout.first.tolist(), readout.chosen.tolist()) == ([0, 3], [1, 2])
+    assert (readout.grid.bounds.tolist(), readout.grid.longest) == ([0, 3, 4], 3)
+    assert readout.grid.cells.tolist() == [0, 1, 2, 3]
+
+
+@given(LENGTHS)
+def test_to_read_first_tokens_is_to_choose_none(lengths: list[int]) -> None:
+    """What is written down for any device is what is worked out on the CPU."""
+    batch = batch_of(lengths)
+    one, other = batch.read_first(), batch.read_at(np.array([], dtype=np.int64))
+    for name in ("tokens", "first", "chosen"):
+        assert torch.equal(getattr(one, name), getattr(other, name))
+    assert torch.equal(one.grid.bounds, other.grid.bounds) and one.grid.bounds.dtype == torch.int32
+    assert torch.equal(one.grid.cells, other.grid.cells)
+    assert (one.grid.is_token, one.grid.longest) == (other.grid.is_token, other.grid.longest) == (None, 1)
+
+
+@given(LENGTHS, st.data())
+def test_what_was_chosen_is_found_again(lengths: list[int], data: st.DataObject) -> None:
+    """First and chosen tokens are among those that are read, whether or not a first one was chosen."""
+    batch = batch_of(lengths)
+    chosen = sorted(data.draw(st.sets(st.integers(0, sum(lengths) - 1))))
+    readout = batch.read_at(np.array(chosen, dtype=np.int64))
+    assert readout.tokens[readout.chosen].tolist() == chosen
+    assert torch.equal(readout.tokens[readout.first], batch.starts)
+    assert set(readout.tokens.tolist()) == {*chosen, *batch.starts.tolist()}
+    assert int(readout.grid.bounds[-1]) == len(readout.tokens)

@@ -22,6 +22,7 @@ from transformers import (
 
 from bertpipe.checkpoints import load_weights, open_model, write_model
 from bertpipe.model import (
+    BidirectionalEncoder,
     ModelShape,
     PretrainingModel,
     SequenceModel,
@@ -92,9 +93,11 @@ def randomize(model: nn.Module) -> None:
 def check_pretraining(ours: PretrainingModel, theirs: Any) -> None:
     batch = ours_of(SEQUENCES)
     with torch.no_grad():
-        token_logits, next_logits = ours.double().eval()(batch, torch.arange(len(batch.input_ids)))
+        token_logits, next_logits = ours.double().eval()(
+            batch, batch.read_at(np.arange(len(batch.input_ids)))
+        )
         expected = theirs.double().eval()(**theirs_of(SEQUENCES))
-    assert torch.allclose(token_logits, batch.from_grid(expected.prediction_logits), rtol=0, atol=1e-11)
+    assert torch.allclose(token_logits, batch.grid.gather(expected.prediction_logits), rtol=0, atol=1e-11)
     assert next_logits is not None
     assert torch.allclose(next_logits, expected.seq_relationship_logits, rtol=0, atol=1e-11)
 
@@ -136,10 +139,10 @@ def test_a_model_without_next_sentence_head_is_a_masked_lm(tmp_path: Path) -> No
     assert not any(loading.values())
     batch = ours_of(SEQUENCES)
     with torch.no_grad():
-        logits, next_logits = ours.double().eval()(batch, torch.arange(len(batch.input_ids)))
+        logits, next_logits = ours.double().eval()(batch, batch.read_at(np.arange(len(batch.input_ids))))
         expected = theirs.double().eval()(**theirs_of(SEQUENCES)).logits
     assert next_logits is None
-    assert torch.allclose(logits, batch.from_grid(expected), rtol=0, atol=1e-11)
+    assert torch.allclose(logits, batch.grid.gather(expected), rtol=0, atol=1e-11)
 
 
 def gradients_of(model: nn.Module) -> dict[str, Tensor]:
@@ -163,10 +166,10 @@ def test_loss_and_gradients_are_those_of_transformers(tmp_path: Path) -> None:
     everywhere = torch.full((len(batch.input_ids), 1), -100)
     everywhere[predicted, 0] = labels
     padded["labels"] = torch.full_like(padded["input_ids"], -100)
-    padded["labels"].view(-1)[batch.cells] = everywhere[:, 0]
+    padded["labels"].view(-1)[batch.grid.cells] = everywhere[:, 0]
     expected = theirs.double().train()(**padded, next_sentence_label=follows).loss
     expected.backward()
-    token_logits, next_logits = ours.double().train()(batch, predicted)
+    token_logits, next_logits = ours.double().train()(batch, batch.read_at(predicted.numpy()))
     assert next_logits is not None
     loss = summed_cross_entropy(token_logits, labels)[0] / 4 + nn.functional.cross_entropy(
         next_logits, follows
@@ -183,20 +186,23 @@ def test_loss_and_gradients_are_those_of_transformers(tmp_path: Path) -> None:
         "pooler.dense.weight": "bert.pooler.dense.weight",
     }.items():
         assert torch.allclose(mine[name], other[reference], rtol=0, atol=1e-11), name
-    projections = [f"bert.encoder.layer.0.attention.self.{part}.weight" for part in ("query", "key", "value")]
-    assert torch.allclose(
-        mine["encoder.layers.0.attention.query_key_value.weight"],
-        torch.cat([other[name] for name in projections]),
-        rtol=0,
-        atol=1e-11,
-    )
+    for layer, part in itertools.product((0, 1), ("weight", "bias")):
+        own = f"bert.encoder.layer.{layer}.attention.self"
+        projections = [other[f"{own}.{name}.{part}"] for name in ("query", "key", "value")]
+        assert torch.allclose(
+            mine[f"encoder.layers.{layer}.attention.query_key_value.{part}"],
+            torch.cat(projections),
+            rtol=0,
+            atol=1e-11,
+        )
 
 
 def trained_once(model: PretrainingModel, *, seed: int) -> dict[str, Tensor]:
     """Return the gradients of one pass with the dropout of a seed."""
     model.zero_grad()
     torch.manual_seed(seed)
-    token_logits, _ = model(ours_of(SEQUENCES), torch.tensor([1, 4, 8]))
+    batch = ours_of(SEQUENCES)
+    token_logits, _ = model(batch, batch.read_at(np.array([1, 4, 8])))
     loss, _ = summed_cross_entropy(token_logits, torch.tensor([40, 5, 6]))
     loss.backward()  # type: ignore[no-untyped-call]
     return gradients_of(model)
@@ -251,29 +257,64 @@ def each_by_itself(
     longest: int,
     longest_key: int,
 ) -> Tensor:
-    """Stand in for ``varlen_attn``, which needs a GPU: attend within each sequence, ``[T, A, H/A]``."""
-    assert torch.equal(starts, key_starts) and starts.dtype == torch.int32 and longest == longest_key == 20
+    """Stand in for ``varlen_attn``, which needs a GPU: attend within each sequence, ``[R, A, H/A]``."""
+    assert starts.dtype == key_starts.dtype == torch.int32 and longest_key == 20
+    assert longest == starts.diff().max()
+    bounds = [itertools.pairwise(ends.tolist()) for ends in (starts, key_starts)]
     return torch.cat(
         [
             nn.functional.scaled_dot_product_attention(
                 query[start:end].transpose(0, 1),
-                key[start:end].transpose(0, 1),
-                value[start:end].transpose(0, 1),
+                key[key_start:key_end].transpose(0, 1),
+                value[key_start:key_end].transpose(0, 1),
             ).transpose(0, 1)
-            for start, end in itertools.pairwise(starts.tolist())
+            for (start, end), (key_start, key_end) in zip(*bounds, strict=True)
         ]
     )
 
 
-def test_packed_attention_is_that_in_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reads", ["all tokens", "some tokens", "first tokens"])
+def test_packed_attention_is_that_in_a_grid(reads: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a kernel takes sequences of any length, heads and sequences stay where they were."""
-    model = SequenceModel(SHAPE, outputs=2)
-    randomize(model)
-    model.double().eval()
-    expected = model(ours_of(SEQUENCES))
+    encoder = SequenceModel(SHAPE, outputs=2).encoder
+    randomize(encoder)
+    encoder.double().eval()
+    batch = ours_of(SEQUENCES)
+    readout = {
+        "all tokens": None,
+        "some tokens": batch.read_at(np.array([1, 4, 8, 20])),
+        "first tokens": batch.read_first(),
+    }[reads]
+    expected = encoder(batch, readout)
     monkeypatch.setattr(attention, "_has_kernel_for_any_length", lambda x: True)
     monkeypatch.setattr(attention, "varlen_attn", each_by_itself)
-    assert torch.allclose(model(ours_of(SEQUENCES)), expected, rtol=0, atol=1e-11)
+    assert torch.allclose(encoder(batch, readout), expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("chosen", [[1, 4, 8], [0, 2, 3, 31], []], ids=str)
+@pytest.mark.parametrize("attention_prob", [0.0, 1e-9], ids=["fused", "written out"])
+def test_reading_some_tokens_is_reading_all(layers: int, chosen: list[int], attention_prob: float) -> None:
+    """The last layer gives what is read the same values and every weight the same gradient as a whole one."""
+    changes = {
+        "num_hidden_layers": layers,
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": attention_prob,
+    }
+    encoder = BidirectionalEncoder(SHAPE.model_copy(update=changes))
+    randomize(encoder)
+    encoder.double().train()
+    batch = ours_of(SEQUENCES)
+    readout = batch.read_at(np.array(chosen, dtype=np.int64))
+    found, gradients = [], []
+    for read in (encoder(batch)[readout.tokens], encoder(batch, readout)):
+        encoder.zero_grad()
+        read.square().sum().backward()
+        found.append(read.detach())
+        gradients.append(gradients_of(encoder))
+    assert torch.allclose(found[0], found[1], rtol=0, atol=1e-11)
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradients[1][name], gradient, rtol=0, atol=1e-9), name
 
 
 def test_bfloat16_differs_by_rounding_alone() -> None:
@@ -282,9 +323,9 @@ def test_bfloat16_differs_by_rounding_alone() -> None:
     for sequences in (SEQUENCES, SEQUENCES[:1]):
         batch = ours_of(sequences)
         with torch.no_grad():
-            exact, _ = model(batch, torch.tensor([1, 4]))
+            exact, _ = model(batch, batch.read_at(np.array([1, 4])))
         with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded, _ = model(batch, torch.tensor([1, 4]))
+            rounded, _ = model(batch, batch.read_at(np.array([1, 4])))
         assert rounded.dtype == torch.bfloat16
         assert torch.allclose(rounded.float(), exact, rtol=0, atol=0.02 * exact.abs().max().item())
 
@@ -401,7 +442,8 @@ def test_the_decoder_is_the_word_embedding() -> None:
     """There is one matrix of the vocabulary's size, and predicting a token moves its word vector."""
     model = PretrainingModel(SHAPE, predicts_next_sentence=False)
     assert [tuple(parameter.shape) for parameter in model.parameters()].count((60, 24)) == 1
-    logits, _ = model(ours_of([([2, 9, 3], 3)]), torch.tensor([1]))
+    batch = ours_of([([2, 9, 3], 3)])
+    logits, _ = model(batch, batch.read_at(np.array([1])))
     logits[0, 50].backward()
     gradient = model.encoder.embeddings.word.weight.grad
     assert gradient is not None and gradient[50].any() and not gradient[51].any()

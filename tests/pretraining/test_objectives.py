@@ -57,8 +57,8 @@ def test_the_loss_is_that_of_transformers(tmp_path: Path, make_shards: Shards, t
     ones = torch.ones_like(tokens.input_ids)
 
     def grid(values: torch.Tensor, padding: int) -> torch.Tensor:
-        full = torch.full((tokens.sequences, tokens.longest), padding)
-        full.view(-1)[tokens.cells] = values
+        full = torch.full((tokens.sequences, tokens.grid.longest), padding)
+        full.view(-1)[tokens.grid.cells] = values
         return full
 
     with torch.no_grad():

@@ -73,7 +73,7 @@ def test_predictions_stand_in_the_order_of_the_data(
 def test_the_batch_size_does_not_change_predictions(
     score: Make, finetuned: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """Examples are sorted by length into batches, and come back in their order."""
+    """Examples are sorted by length into batches, and come back in their order, equal but for rounding."""
     for size in (1, 3, 64):
         score(finetuned(FILMS), str(size), batch_size=size)
     found = [[row["id"] for row in rows(tmp_path / str(n) / "predictions.jsonl")] for n in (1, 3, 64)]
@@ -82,8 +82,8 @@ def test_the_batch_size_does_not_change_predictions(
         [row["probabilities"]["positive"] for row in rows(tmp_path / str(n) / "predictions.jsonl")]
         for n in (1, 3, 64)
     ]
-    assert probabilities[0] == pytest.approx(probabilities[1], abs=2e-6)
-    assert probabilities[0] == pytest.approx(probabilities[2], abs=2e-6)
+    assert probabilities[0] == pytest.approx(probabilities[1], abs=1e-5)
+    assert probabilities[0] == pytest.approx(probabilities[2], abs=1e-5)
 
 
 def test_a_second_run_writes_the_same_bytes(

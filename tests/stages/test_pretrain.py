@@ -141,7 +141,7 @@ def test_transformers_opens_the_output(pretrained: Path) -> None:
     assert ids[1 : len(plain) + 1].tolist() == plain.tolist()
     batch = TokenBatch.of(ids, lengths=np.array([len(ids)]), first_segment_lengths=np.array([len(plain) + 2]))
     with torch.no_grad():
-        logits, next_logits = ours.double().eval()(batch, torch.arange(len(ids)))
+        logits, next_logits = ours.double().eval()(batch, batch.read_at(np.arange(len(ids))))
         expected = theirs.double().eval()(**encoded)
     assert torch.allclose(logits, expected.prediction_logits[0], rtol=0, atol=1e-11)
     assert next_logits is not None

@@ -62,7 +62,7 @@ def test_loss_and_scores_are_those_of_transformers(tmp_path: Path) -> None:
         outputs = ours(tokens)
         expected = theirs(input_ids=grid["ids"], attention_mask=grid["mask"], token_type_ids=grid["types"])
     both = torch.stack([expected.start_logits, expected.end_logits], dim=-1)
-    assert torch.allclose(outputs, tokens.from_grid(both), rtol=0, atol=1e-5)
+    assert torch.allclose(outputs, tokens.grid.gather(both), rtol=0, atol=1e-5)
     losses = []
     for n, row in enumerate(rows):
         with torch.no_grad():

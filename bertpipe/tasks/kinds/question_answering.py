@@ -126,9 +126,9 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
 
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
         """Return the mean of the two cross-entropies, each over the tokens of a window."""
-        grid = tokens.to_grid(outputs)  # [B, S, 2]
-        if tokens.is_token is not None:
-            grid = grid.masked_fill(~tokens.is_token[:, :, None], -math.inf)
+        grid = tokens.grid.spread(outputs)  # [B, S, 2]
+        if tokens.grid.is_token is not None:
+            grid = grid.masked_fill(~tokens.grid.is_token[:, :, None], -math.inf)
         return Term(
             loss=functional.cross_entropy(grid, targets, reduction="sum") / 2,
             correct=(grid.argmax(1) == targets).all(-1).sum(),
