@@ -19,14 +19,9 @@ def pearson(gold: ArrayLike, predicted: ArrayLike) -> float:
     return _correlation(*_numbers(gold, predicted))
 
 
-def spearman(gold: ArrayLike, predicted: ArrayLike) -> float:
-    """Return the correlation of the ranks, equal values at their average rank; 0.0 as ``pearson``.
-
-    Raises:
-        TrainingDivergedError: a prediction is not finite.
-    """
-    gold, predicted = _numbers(gold, predicted)
-    return _correlation(average_ranks(gold), average_ranks(predicted))
+def spearman(gold: "Ranks", predicted: "Ranks", numbers: NDArray[np.int64]) -> float:
+    """Return the correlation of the ranks of the values with these numbers; 0.0 as ``pearson``."""
+    return pearson(gold.of(numbers), predicted.of(numbers))
 
 
 def mean_squared_error(gold: ArrayLike, predicted: ArrayLike) -> float:
@@ -64,18 +59,14 @@ class Ranks:
         self._groups = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)[1]
 
     def of(self, numbers: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return ``average_ranks`` of the values with these numbers, which may repeat."""
+        """Return the ranks, from 1, of the values with these numbers, which may repeat.
+
+        Equal values have the average of their ranks.
+        """
         groups = self._groups[numbers]
         counts = np.bincount(groups)
         ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[groups]
         return ranks
-
-
-def average_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each value's rank from 1, equal values at their average, float64 ``[N]``."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ranks: NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return ranks
 
 
 def _correlation(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:

@@ -58,9 +58,13 @@ def test_a_bad_line_is_told(line: bytes, message: str, tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    """A folder, a split, and a split with nothing in it are three different things."""
+    """A folder, a file in its place, a split, and a split with nothing in it are different things."""
     with pytest.raises(TaskDataError, match="nowhere does not exist"):
         read_texts(tmp_path / "nowhere", "dev", ONE)
+    (tmp_path / "rows.jsonl").touch()
+    with pytest.raises(TaskDataError, match=r"rows\.jsonl is a file"):
+        read_texts(tmp_path / "rows.jsonl", "dev", ONE)
+    (tmp_path / "rows.jsonl").unlink()
     with pytest.raises(
         TaskDataError,
         match=r"has no test\.jsonl \(or \.json, .*'test', only dev\.jsonl",

@@ -25,7 +25,8 @@ def split_file(folder: Path, split: str, files: Mapping[str, str], *, endings: S
         TaskDataError: the folder or the file does not exist, or there are several.
     """
     if not folder.is_dir():
-        raise TaskDataError(f"{folder} does not exist", hint="name the folder of the task's data with --data")
+        problem = "is a file" if folder.exists() else "does not exist"
+        raise TaskDataError(f"{folder} {problem}", hint="name the folder of the task's data with --data")
     names = [files[split]] if split in files else [split + ending for ending in endings]
     paths = [path for name in names for packed in _PACKED if (path := folder / (name + packed)).is_file()]
     if not paths:

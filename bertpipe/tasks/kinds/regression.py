@@ -176,7 +176,7 @@ class _Scorer:
             case "pearson":
                 return regression.pearson(gold, predicted)
             case "spearman":
-                return regression.pearson(*(side.of(numbers) for side in self._ranks))
+                return regression.spearman(*self._ranks, numbers)
             case "mean_squared_error":
                 return regression.mean_squared_error(gold, predicted)
             case "f1":
