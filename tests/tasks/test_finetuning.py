@@ -1,15 +1,18 @@
 """Fine-tuning as a problem of the loop."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
+from transformers import BertForSequenceClassification
 
+from bertpipe.checkpoints import write_model
 from bertpipe.model import ModelShape, SequenceModel
-from bertpipe.tasks import Finetuning, TaskData
+from bertpipe.tasks import FinetuneConfig, Finetuning, TaskData
 from bertpipe.tasks.kinds import Classification, ClassificationDescription
 from bertpipe.tasks.texts import TextExample
-from bertpipe.training import Cut
+from bertpipe.training import Cut, build_optimizer, train
 from bertpipe.vocab import SPECIAL_TOKENS, Tokenizer
 
 torch.set_num_threads(1)
@@ -22,12 +25,12 @@ EXAMPLES = [
 ]
 
 
-def problem(*, batch_size: int = 4, seed: int = 0) -> Finetuning:
+def problem(*, batch_size: int = 4, seed: int = 0, shape: ModelShape = SHAPE) -> Finetuning:
     torch.manual_seed(0)
     task = Classification.learn("t", ClassificationDescription(kind="classification"), EXAMPLES)
     inputs = task.encode(EXAMPLES, TOKENIZER, max_seq_length=16)
     data = TaskData(inputs, task.targets(EXAMPLES, inputs))
-    return Finetuning(task, SequenceModel(SHAPE, outputs=2), data, data, batch_size, seed)
+    return Finetuning(task, SequenceModel(shape, outputs=2), data, data, batch_size, seed)
 
 
 def lengths(problem: Finetuning, step: int) -> list[int]:
@@ -96,3 +99,49 @@ def test_targets_go_with_their_examples() -> None:
             assert known[tuple(row.tolist())] == target
             seen += 1
     assert seen == 2 * 11
+
+
+def test_updates_are_those_of_transformers_and_adamw(tmp_path: Path) -> None:
+    """Without dropout: losses and norms of the same model under AdamW, no decay on norms and biases.
+
+    The batches are ours, and so are the rates.
+    """
+    shape = SHAPE.model_copy(update={"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0})
+    data = problem(shape=shape)
+    network = data.model
+    assert isinstance(network, SequenceModel)
+    write_model(
+        tmp_path, network, shape=shape, architecture="BertForSequenceClassification", tokenizer=TOKENIZER
+    )
+    theirs = BertForSequenceClassification.from_pretrained(tmp_path, num_labels=2).train()
+    spared = [p for name, p in theirs.named_parameters() if "LayerNorm" in name or name.endswith("bias")]
+    decayed = [p for p in theirs.parameters() if all(p is not other for other in spared)]
+    groups = [{"params": decayed, "weight_decay": 1.0}, {"params": spared, "weight_decay": 0.0}]
+    adamw = torch.optim.AdamW(groups, lr=1.0, eps=1e-6)
+
+    config = FinetuneConfig(learning_rate=0.01, batch_size=4, epochs=3, weight_decay=1.0)
+    plan = config.plan(steps_an_epoch=data.steps_an_epoch, layers=1, new=())
+    reports = train(
+        data,
+        build_optimizer(network, plan.optimizer, scale=plan.scale),
+        plan,
+        device=torch.device("cpu"),
+        first_step=0,
+    )
+    for step, report in enumerate(reports):
+        (batch,) = data.micro_batches(step)
+        spread = batch.tokens.grid.spread
+        loss = theirs(
+            input_ids=spread(batch.tokens.input_ids[:, None])[..., 0],
+            attention_mask=spread(torch.ones(batch.size_tokens, 1))[..., 0],
+            labels=batch.targets,
+        ).loss
+        assert report.sums["task.loss"] / report.sums["task.count"] == pytest.approx(loss.item(), rel=1e-6)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(theirs.parameters(), 1.0)
+        assert report.gradient_norm == pytest.approx(norm.item(), rel=1e-3)
+        for group in adamw.param_groups:
+            group["lr"] = report.learning_rate
+        adamw.step()
+        adamw.zero_grad()
+    assert step == 8
