@@ -195,10 +195,11 @@ def test_what_cannot_be_scored_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By its place, before the model has worked, and nothing is written."""
+    model = finetuned(FILMS)
     monkeypatch.setattr(Answerer, "predictions", lambda *_: pytest.fail("the model has worked"))
     data = write(tmp_path / "data", '{"text": "a", "label": "positive"}', line)
     with pytest.raises(TaskDataError, match=message):
-        score(finetuned(FILMS), data=data)
+        score(model, data=data)
     assert not (tmp_path / "out").exists()
 
 
