@@ -77,8 +77,13 @@ def vocabulary(made: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def make_shards(made: Path, vocabulary: Path) -> Callable[..., Path]:
-    """Return a function that gives an output of ``prepare`` with the settings named."""
+def make_shards(
+    made: Path, vocabulary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Path]:
+    """Return a function that gives an output of ``prepare`` with the settings named.
+
+    Its progress has a folder of its own: another process of the tests may make the same.
+    """
 
     def make(name: str, *, vocab_folder: Path = vocabulary, **changes: Any) -> Path:
         values = {"max_seq_length": 32, "dupe_factor": 1, "validation_share": 0.1, **changes}
@@ -88,7 +93,9 @@ def make_shards(made: Path, vocabulary: Path) -> Callable[..., Path]:
             masking=MaskingConfig(),
             runtime=RUNTIME,
         )
-        prepare.run(settings, corpus=[made / "corpus.txt"], vocab=vocab_folder, out=made / name)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BERTPIPE_WORK", str(tmp_path_factory.mktemp("side")))
+            prepare.run(settings, corpus=[made / "corpus.txt"], vocab=vocab_folder, out=made / name)
         return made / name
 
     return make
