@@ -65,7 +65,8 @@ class BidirectionalEncoder(nn.Module):
         What the last layer gives for a token depends on the layer below alone, so that nothing but the
         keys and values of other tokens is needed for it.
         """
-        *_, last = self.outputs(batch, readout)
+        for hidden in self.outputs(batch, readout):
+            last = hidden  # the layers below are let go
         return last
 
     def outputs(self, batch: TokenBatch, readout: Readout | None = None) -> Iterator[Tensor]:

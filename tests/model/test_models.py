@@ -4,6 +4,7 @@ Both compute in float64, so a difference beyond rounding is a difference of the 
 """
 
 import itertools
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,23 @@ def test_gradient_checkpointing_keeps_a_layers_input_alone() -> None:
             model.encoder(ours_of(SEQUENCES))
         sums.append(sum(kept))
     assert sums[1] < sums[0] / 3
+
+
+def test_answers_keep_no_layer_but_the_one_they_need() -> None:
+    """Without gradients a layer's output is let go once the next one has been made from it."""
+    encoder = BidirectionalEncoder(SHAPE.model_copy(update={"num_hidden_layers": 4})).eval()
+    outputs: list[weakref.ref[Tensor]] = []
+    alive: list[int] = []
+
+    def look(module: nn.Module, given: object, output: Tensor) -> None:
+        outputs.append(weakref.ref(output))
+        alive.append(sum(output() is not None for output in outputs))
+
+    for layer in encoder.layers:
+        layer.register_forward_hook(look)
+    with torch.no_grad():
+        encoder(ours_of(SEQUENCES))
+    assert len(alive) == 4 and max(alive) <= 2
 
 
 def test_written_out_attention_is_the_fused_one() -> None:
