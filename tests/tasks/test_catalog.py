@@ -66,6 +66,13 @@ def test_what_is_said_of_a_known_task_goes_on_top() -> None:
     assert describe("MNLI", {}) == CATALOG["mnli"]
 
 
+def test_files_of_a_known_task_are_said_split_by_split() -> None:
+    """Another file to train on leaves dev and test where they are known to be."""
+    said = sections({"klue-ner": {"files": {"train": "head.tsv"}}})["klue-ner"]
+    assert said.files == {**CATALOG["klue-ner"].files, "train": "head.tsv"}
+    assert len(said.files) > 1
+
+
 def test_an_entry_with_a_kind_stands_alone() -> None:
     """It is not completed, whatever its name."""
     alone = sections({"cola": {"kind": "regression", "target": "x"}})["cola"]

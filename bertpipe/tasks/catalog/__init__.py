@@ -20,7 +20,7 @@ CATALOG: Mapping[str, TaskDescription] = {**CHOICES, **GLUE, **KOREAN, **OTHERS,
 
 
 def _over_the_catalog(entries: Any) -> Any:
-    """Let an entry of a known name that does not say its kind be that of the catalog, with what it says."""
+    """Complete an entry of a known name that does not say its kind by what the catalog says."""
     if not isinstance(entries, Mapping):
         return entries
     return {name: _completed(name, entry) for name, entry in entries.items()}
@@ -30,10 +30,13 @@ def _completed(name: str, entry: Any) -> Any:
     known = _known_as(name)
     if known is None or not isinstance(entry, Mapping) or "kind" in entry:
         return entry
-    return known.model_dump(exclude_unset=True) | dict(entry)
+    completed = known.model_dump(exclude_unset=True) | dict(entry)
+    if isinstance(completed.get("files"), Mapping):
+        completed["files"] = {**known.files, **completed["files"]}
+    return completed
 
 
-# The section: what is said of a known task goes on top of what the catalog says.
+# The section: what is said of a known task goes on top of what the catalog says, files split by split.
 Tasks = Annotated[dict[str, TaskDescription], BeforeValidator(_over_the_catalog)]
 
 
