@@ -6,7 +6,7 @@ process of its own, and the two take turns. Both are scored by the task's own me
 Needs accelerate, which Trainer asks for.
 
     python benchmarks/finetune_against_trainer.py --model FOLDER --tasks mrpc=glue/MRPC cola=glue/CoLA \
-        [--examples N] [--eval-examples N] [--epochs N] [--seeds N] [--precision bf16]
+        [--examples N] [--eval-examples N] [--epochs N] [--seeds N] [--first-seed N] [--precision bf16]
 """
 
 import argparse
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -24,12 +25,10 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from bertpipe import randomness
-from bertpipe.checkpoints import load_weights, open_model
+from bertpipe.checkpoints import open_model
 from bertpipe.configs import RuntimeConfig
 from bertpipe.progress import Silent
-from bertpipe.stages.finetune import choose
-from bertpipe.tasks import Answerer, FinetuneConfig, Finetuning, Task, TaskData, describe, kind_of
+from bertpipe.tasks import Answerer, FinetuneConfig, Task, choose, describe, kind_of, start
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.training import build_optimizer, prepare_device, train
 
@@ -43,7 +42,7 @@ class Course:
 
     Attributes:
         task: learned from the training examples.
-        training: the encoded examples.
+        examples: to train on.
         held_out: the examples that are scored.
         model: the folder to start from.
         config: how to train.
@@ -51,7 +50,7 @@ class Course:
     """
 
     task: Task[Any, Any, Any]
-    training: TaskData
+    examples: Sequence[Any]
     held_out: list[Any]
     model: Path
     config: FinetuneConfig
@@ -68,7 +67,7 @@ def main() -> None:
         return
     for named in arguments.tasks:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
-        for seed in range(1, arguments.seeds + 1):
+        for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
             for name in CONTESTANTS:
                 found[name].append(in_own_process(name, named, seed))
                 print(f"{named.split('=')[0]}, seed {seed}, {name}: {found[name][-1]}", flush=True)
@@ -88,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
     parser.add_argument("--split", default="dev", help="the part of the data to score")
     parser.add_argument("--threads", type=int, help="unset: one a core")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--seed", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
     return parser
@@ -122,12 +122,8 @@ def course_of(named: str, arguments: argparse.Namespace) -> Course:
     kind = kind_of(description)
     examples = choose(kind.read(Path(folder), "train", description), config)
     task = kind.learn(name, description, examples)
-    inputs = task.encode(
-        examples, open_model(arguments.model).tokenizer(), max_seq_length=config.max_seq_length
-    )
-    training = TaskData(inputs, task.targets(examples, inputs))
     held_out = list(kind.read(Path(folder), arguments.split, description))[: arguments.eval_examples]
-    return Course(task, training, held_out, arguments.model, config, arguments.threads)
+    return Course(task, examples, held_out, arguments.model, config, arguments.threads)
 
 
 def run(contestant: str, course: Course) -> dict[str, Any]:
@@ -141,7 +137,7 @@ def run(contestant: str, course: Course) -> dict[str, Any]:
     answered = time.monotonic()
     task, predictions = course.task.calibrated(course.held_out, predictions)
     judgement = task.judge(course.held_out, predictions, split="dev")
-    samples = course.training.inputs.items * course.config.epochs
+    samples = len(course.examples) * course.config.epochs
     return {
         "primary": judgement.report.primary,
         "scores": {name: round(100 * score, 2) for name, score in judgement.report.scores.items()},
@@ -153,22 +149,12 @@ def run(contestant: str, course: Course) -> dict[str, Any]:
 def ours(course: Course, device: torch.device) -> tuple[Any, Any]:
     """Return what trains and what answers, by the project itself."""
     saved, config = open_model(course.model), course.config
-    torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = course.task.head.build(saved.shape)
-    new = ["head."]
-    new += load_weights(
-        network, saved, architecture=course.task.head.architecture, new=new, optional=("pooler.",)
-    )
-    problem = Finetuning(
-        course.task, network, course.training, course.training, config.batch_size, config.seed
-    )
-    plan = config.plan(
-        steps_an_epoch=problem.steps_an_epoch, layers=saved.shape.num_hidden_layers, new=tuple(new)
-    )
-    optimizer = build_optimizer(network, plan.optimizer, scale=plan.scale)
+    problem, new = start(config, course.task, course.task.head, saved, course.examples, course.held_out)
+    plan = config.plan(steps_an_epoch=problem.steps_an_epoch, layers=saved.shape.num_hidden_layers, new=new)
+    optimizer = build_optimizer(problem.model, plan.optimizer, scale=plan.scale)
     answerer = Answerer(
         course.task,
-        network,
+        problem.model,
         saved.tokenizer(),
         max_seq_length=config.max_seq_length,
         batch_size=64,
@@ -254,6 +240,10 @@ def theirs(course: Course, device: torch.device) -> tuple[Any, Any]:
         course.model, **({} if fixed else outputs)
     )
     padding = Padding(head.architecture, tokenizer.pad_id)
+
+    def encoded(examples: Sequence[Any]) -> Inputs:
+        return task.encode(examples, tokenizer, max_seq_length=config.max_seq_length)
+
     with tempfile.TemporaryDirectory() as folder:
         training = transformers.TrainingArguments(
             output_dir=folder,
@@ -274,11 +264,12 @@ def theirs(course: Course, device: torch.device) -> tuple[Any, Any]:
             remove_unused_columns=False,
             per_device_eval_batch_size=64,
         )
-        rows = Rows(course.training.inputs, course.training.targets)
+        inputs = encoded(course.examples)
+        rows = Rows(inputs, task.targets(course.examples, inputs))
         trainer = transformers.Trainer(model, training, data_collator=padding, train_dataset=rows)
 
     def answer_it() -> list[dict[str, Any]]:
-        inputs = task.encode(course.held_out, tokenizer, max_seq_length=config.max_seq_length)
+        inputs = encoded(course.held_out)
         given = [np.asarray(part) for part in as_tuple(trainer.predict(Rows(inputs)).predictions)]
         if head.architecture in ("BertForQuestionAnswering", "BertForTokenClassification"):
             stacked = given[0] if len(given) == 1 else np.stack(given, axis=-1)  # [N, S, C]

@@ -3,34 +3,29 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
 
-from bertpipe import randomness
 from bertpipe.artifacts import check_replaceable, input_hash, work_folder, write_json, written_whole
-from bertpipe.checkpoints import SavedModel, load_weights, open_model, write_model
+from bertpipe.checkpoints import SavedModel, open_model, write_model
 from bertpipe.configs import RuntimeConfig, Settings
-from bertpipe.errors import ConfigError
-from bertpipe.model import ModelShape
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     Answerer,
     Ending,
     Example,
-    Examples,
     FinetuneConfig,
     Finetuning,
     Head,
     Judgement,
     Task,
-    TaskData,
     Tasks,
+    choose,
     describe,
-    freeze,
     kind_of,
     notes_of,
+    start,
 )
 from bertpipe.training import Outcome, prepare_device, run_training, write_curves
 
@@ -50,9 +45,6 @@ CODE = (
     "training",
     "vocab",
 )
-
-
-E = TypeVar("E", bound=Example)
 
 
 class FinetuneSettings(Settings):
@@ -127,7 +119,7 @@ def run(
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
-    problem, new = _problem(config, task, head, saved, examples, dev)
+    problem, new = start(config, task, head, saved, examples, dev)
     if config.initialization == "pretrained":
         progress.note(f"not in {model}, so learned anew: {', '.join(part.rstrip('.') for part in new)}")
     with work_folder(
@@ -212,66 +204,3 @@ def _write(
         extra=task.facts | head.facts,
     )
     write_curves(folder / "curves.tsv", outcome.rows)
-
-
-def choose(examples: Sequence[E], config: FinetuneConfig) -> Sequence[E]:
-    """Return the examples to train on: all, or a draw that depends on the seed alone.
-
-    Raises:
-        ConfigError: there are fewer examples than asked for.
-    """
-    if config.train_examples is None:
-        return examples
-    if config.train_examples > len(examples):
-        raise ConfigError(
-            f"finetune.train_examples = {config.train_examples}, but there are {len(examples)}",
-            hint="leave it unset to train on all",
-        )
-    key = randomness.key(config.seed, "training examples")
-    drawn = randomness.permuted(np.arange(config.train_examples), size=len(examples), key=key)
-    return Examples([examples[number] for number in np.sort(drawn)], notes_of(examples))
-
-
-def _problem(
-    config: FinetuneConfig,
-    task: Task[Any, Any, Any],
-    head: Head,
-    saved: SavedModel,
-    examples: Sequence[Example],
-    dev: Sequence[Example],
-) -> tuple[Finetuning, tuple[str, ...]]:
-    """Return what to train, and the prefixes of the parameters that did not come with the model."""
-    if config.max_seq_length > saved.shape.max_position_embeddings:
-        raise ConfigError(
-            f"finetune.max_seq_length = {config.max_seq_length}, but {saved.folder} has positions "
-            f"for {saved.shape.max_position_embeddings} tokens",
-            hint="use a smaller one",
-        )
-    torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
-    network = head.build(_with_dropout(saved.shape, config.dropout))
-    new = [part for part in Head.NEW if any(name.startswith(part) for name in network.state_dict())]
-    if config.initialization == "pretrained":
-        new += load_weights(network, saved, architecture=head.architecture, new=new, optional=("pooler.",))
-    freeze(network, layers=config.frozen_layers, of=saved.shape.num_hidden_layers)
-    tokenizer = saved.tokenizer()
-
-    def encoded(items: Sequence[Example]) -> TaskData:
-        inputs = task.encode(items, tokenizer, max_seq_length=config.max_seq_length)
-        return TaskData(inputs, task.targets(items, inputs))
-
-    problem = Finetuning(
-        task=task,
-        model=network,
-        training=encoded(examples),
-        validation=encoded(dev),
-        batch_size=config.batch_size,
-        seed=config.seed,
-        frozen_layers=config.frozen_layers,
-    )
-    return problem, tuple(new)
-
-
-def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:
-    if dropout is None:
-        return shape
-    return shape.model_copy(update={"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout})

@@ -5,11 +5,11 @@ from bertpipe.tasks.catalog import Tasks, describe, kind_of
 from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
 from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
-from bertpipe.tasks.heads import Head, TaskModel
+from bertpipe.tasks.heads import Head
 from bertpipe.tasks.kinds import KINDS, TaskDescription
 from bertpipe.tasks.opening import answer_split, finetuned_with
-from bertpipe.tasks.rates import freeze
-from bertpipe.tasks.task import Example, Examples, Judgement, Prediction, Task, notes_of
+from bertpipe.tasks.start import choose, start
+from bertpipe.tasks.task import Example, Judgement, Prediction, Task, notes_of
 
 __all__ = [
     "KINDS",
@@ -17,7 +17,6 @@ __all__ = [
     "Answerer",
     "Ending",
     "Example",
-    "Examples",
     "FinetuneConfig",
     "Finetuning",
     "Head",
@@ -26,13 +25,13 @@ __all__ = [
     "Task",
     "TaskData",
     "TaskDescription",
-    "TaskModel",
     "Tasks",
     "answer_split",
+    "choose",
     "describe",
     "finetuned_with",
-    "freeze",
     "kind_of",
     "notes_of",
+    "start",
     "write_answers",
 ]
