@@ -1,6 +1,10 @@
 """Where tensors are computed."""
 
+import os
 import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,6 +46,33 @@ def test_a_device_that_is_not_there_is_named(name: str) -> None:
     with pytest.raises(ConfigError, match=f"runtime.device = '{name}'") as caught:
         prepare_device(RuntimeConfig(threads=1, device=name), Silent())
     assert "\n" not in caught.value.message
+
+
+def test_memory_does_not_grow_with_the_shapes_that_were_seen() -> None:
+    """Of products in bf16 those of the last shapes are kept; 400 more would take 280 MB."""
+    if not (Path("/proc/self/statm").exists() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        pytest.skip("needs Linux and a processor with products in bf16")
+    program = """
+import torch
+from bertpipe.configs import RuntimeConfig
+from bertpipe.progress import Silent
+from bertpipe.training import prepare_device
+
+def pages():
+    return int(open("/proc/self/statm").read().split()[1])
+
+prepare_device(RuntimeConfig(threads=1, device="cpu"), Silent())
+weights = torch.ones(256, 64, dtype=torch.bfloat16)
+for rows in range(300, 900):
+    torch.nn.functional.linear(torch.ones(rows, 64, dtype=torch.bfloat16), weights)
+    before = pages() if rows == 499 else before if rows > 499 else 0
+print(pages() - before)
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.endswith("CACHE_CAPACITY")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, env=environment, stdout=subprocess.PIPE
+    )
+    assert int(done.stdout) * os.sysconf("SC_PAGE_SIZE") < 100 * 2**20
 
 
 def test_bf16_computes_in_half_and_fp32_does_not() -> None:
