@@ -51,7 +51,7 @@ class SelfAttention(nn.Module):
             query, key_value = product(hidden).split([width, 2 * width], dim=-1)
             return query, key_value
         weights, biases = product.weight, product.bias
-        query = functional.linear(hidden[readout.tokens], weights[:width], biases[:width])
+        query = functional.linear(hidden.index_select(0, readout.tokens), weights[:width], biases[:width])
         return query, functional.linear(hidden, weights[width:], biases[width:])
 
     def _by_head(self, grid: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class EncoderLayer(nn.Module):
         """Return the next layer's tokens, float ``[T, H]``, or those of them that are read, ``[R, H]``."""
         dropout_prob = self.dropout_prob if self.training else 0.0
         gathered = self.attention(hidden, batch, readout)
-        hidden = hidden if readout is None else hidden[readout.tokens]
+        hidden = hidden if readout is None else hidden.index_select(0, readout.tokens)
         hidden = self.attention_norm(add_dropped(hidden, gathered, prob=dropout_prob))
         widened = self.activation(self.intermediate(hidden))  # [T, 4H]
         return self.output_norm(add_dropped(hidden, self.output(widened), prob=dropout_prob))

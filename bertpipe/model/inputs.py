@@ -66,7 +66,8 @@ class Grid:
     def gather(self, grid: Tensor) -> Tensor:
         """Take ``[N, H]`` out of ``[B, S, H]``: undoes ``spread``."""
         flat = grid.reshape(self.sequences * self.longest, -1)
-        return flat if self.is_token is None else flat[self.cells]
+        # The gradient of flat[self.cells] takes twice as long: it does not know that rows are whole.
+        return flat if self.is_token is None else flat.index_select(0, self.cells)
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,11 @@ class PretrainingModel(nn.Module):
             Logits ``[P, V]``, and logits ``[B, 2]`` (0: the second segment follows) or none.
         """
         read = self.encoder(batch, readout)  # [R, H]
-        token_logits = self.masked_token(read[readout.chosen], self.encoder.embeddings.word.weight)
+        chosen = read.index_select(0, readout.chosen)  # [P, H]
+        token_logits = self.masked_token(chosen, self.encoder.embeddings.word.weight)
         if self.pooler is None or self.next_sentence is None:
             return token_logits, None
-        return token_logits, self.next_sentence(self.pooler(read[readout.first]))
+        return token_logits, self.next_sentence(self.pooler(read.index_select(0, readout.first)))
 
 
 class SequenceModel(nn.Module):
