@@ -18,6 +18,11 @@ class MaskedLanguageModelling:
     training: TrainingData
     validation: ValidationData
 
+    @property
+    def batch_size(self) -> int:
+        """Return the number of sequences an update, over all processes."""
+        return self.training.batch_size
+
     def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[PretrainingBatch]:
         """Return this process's part of the data of one update."""
         return self.training.micro_batches(step, cut)

@@ -1,4 +1,4 @@
-"""How many sequences go through the model at once: found when memory runs out, once, and then kept.
+"""How many items go through the model at once: found when memory runs out, once, and then kept.
 
 The size changes a result (dropout is drawn for each pass, and sums are rounded), so it is a decision
 of the run: a resumed run changes it at the step at which it changed before.
@@ -50,36 +50,37 @@ class MicroBatches:
         """Return how to cut the batch of an update."""
         return Cut(self._world, self._sizes[max(first for first in self._sizes if first <= step)])
 
-    def halve(self, step: int, *, sequences: int) -> None:
-        """Cut finer from an update on, since a pass over ``sequences`` did not fit.
+    def halve(self, step: int, *, items: int) -> None:
+        """Cut finer from an update on, since a pass over so many items did not fit.
 
         Raises:
-            ResourceError: not even one sequence fits, or the size is set.
+            ResourceError: not even one item fits, or the size is set.
         """
-        sequences = self._world.broadcast(sequences)
-        if self.is_fixed or sequences == 1:
-            raise too_large(sequences)
-        size = sequences // 2
+        items = self._world.broadcast(items)
+        if self.is_fixed or items == 1:
+            raise too_large(items)
+        size, before = items // 2, self.cut(step).micro_batch_size
+        assert before is None or size < before, "the same passes would be tried for ever"
         if self._decisions:
             self._decisions.record(f"{_NAME}{step}", size)
         self._sizes[step] = size
         self._progress.note(
-            f"memory ran out at step {step + 1} with {sequences} sequences a forward pass: going on with "
+            f"memory ran out at step {step + 1} with {items} items a forward pass: going on with "
             f"{size}, also when the run is resumed"
         )
 
 
-def too_large(sequences: int) -> ResourceError:
-    """Return what to tell when a pass over so many sequences does not fit, and none can be left out."""
-    if sequences == 1:
+def too_large(items: int) -> ResourceError:
+    """Return what to tell when a pass over so many items does not fit, and none can be left out."""
+    if items == 1:
         return ResourceError(
-            "out of memory with a single sequence a forward pass",
+            "out of memory with a single item a forward pass",
             hint="a smaller model, shorter sequences, runtime.gradient_checkpointing or a device with more "
             "memory would help",
         )
     return ResourceError(
-        f"out of memory with {sequences} sequences a forward pass",
-        hint=f"set pretrain.micro_batch_size, for example to {sequences // 2}",
+        f"out of memory with {items} items a forward pass",
+        hint=f"set pretrain.micro_batch_size, for example to {items // 2}",
     )
 
 

@@ -17,7 +17,7 @@ class Cut:
 
     Attributes:
         world: the processes.
-        micro_batch_size: most sequences of a forward pass; none: all of the process's part.
+        micro_batch_size: most items of a forward pass; none: all of the process's part.
     """
 
     world: World = ALONE
@@ -87,6 +87,13 @@ class Problem(Protocol[B]):
     @property
     def model(self) -> nn.Module:
         """Return the model that is trained."""
+
+    @property
+    def batch_size(self) -> int:
+        """Return the items of an update over all processes: what is cut; the last of an epoch may have less.
+
+        An item is of one sequence, or of several that belong together.
+        """
 
     def micro_batches(self, step: int, cut: Cut) -> Sequence[B]:
         """Return this process's part of update ``step`` (from 0): the same whenever it is asked for.

@@ -36,7 +36,7 @@ class Plan:
         optimizer: which one, with its settings.
         precision: of the forward and backward pass.
         seed: of dropout.
-        micro_batch_size: most sequences of a forward pass; none: a process's part of the batch, or
+        micro_batch_size: most items of a forward pass; none: a process's part of the batch, or
             less where memory runs out.
         guards: what to do when training goes wrong.
         unigram_entropy: of the corpus, in nats, for the guards; none: no plateau is looked for.
@@ -139,7 +139,7 @@ class Updates(Generic[B]):
         if sums is not None:
             return self._move(step, counts, sums)
         if not self.setup.world.is_alone:  # the others wait for these gradients
-            raise too_large(_largest(micro_batches).size_sequences)
+            raise too_large(self._most_items(step, micro_batches))
         self._cut_finer(step, micro_batches)
         return self.run(step)
 
@@ -160,8 +160,13 @@ class Updates(Generic[B]):
 
     def _cut_finer(self, step: int, micro_batches: Sequence[B]) -> None:
         self.setup.optimizer.zero_grad(set_to_none=True)
-        self.setup.sizes.halve(step, sequences=_largest(micro_batches).size_sequences)
+        self.setup.sizes.halve(step, items=self._most_items(step, micro_batches))
         self.batches.forget()
+
+    def _most_items(self, step: int, micro_batches: Sequence[B]) -> int:
+        """Return how many items a pass has at most: those of the cut, or fewer in a short batch."""
+        pieces = self.setup.sizes.cut(step).pieces(self.setup.problem.batch_size)
+        return min(max(map(len, pieces)), _largest(micro_batches).size_sequences)
 
     def _counts(self, micro_batches: Sequence[B]) -> dict[str, float]:
         """Return over how many items of the global batch each part of the loss is averaged."""

@@ -17,11 +17,15 @@ WIDTH, ITEMS = 4, 24
 
 @dataclass(frozen=True)
 class FakeBatch:
-    """Points and their values; ``weighed`` tells which of them count, as predicted tokens do."""
+    """Points and their values; ``weighed`` tells which of them count, as predicted tokens do.
+
+    An item is a point, of ``width`` sequences.
+    """
 
     points: Tensor
     values: Tensor
     weighed: Tensor
+    width: int = 1
 
     @property
     def counts(self) -> dict[str, int]:
@@ -33,13 +37,13 @@ class FakeBatch:
 
     @property
     def size_sequences(self) -> int:
-        return len(self.points)
+        return self.width * len(self.points)
 
     def to(self, device: torch.device) -> "FakeBatch":
-        return FakeBatch(self.points.to(device), self.values.to(device), self.weighed.to(device))
+        return FakeBatch(self.points.to(device), self.values.to(device), self.weighed.to(device), self.width)
 
     def part(self, chosen: slice) -> "FakeBatch":
-        return FakeBatch(self.points[chosen], self.values[chosen], self.weighed[chosen])
+        return FakeBatch(self.points[chosen], self.values[chosen], self.weighed[chosen], self.width)
 
 
 class FakeModel(nn.Module):
@@ -69,8 +73,10 @@ class FakeProblem:
     ``room`` items at once do not fit into memory.
     """
 
+    batch_size = 8
+
     def __init__(
-        self, *, dropout: float = 0.0, broken_at: int | None = None, room: int | None = None
+        self, *, dropout: float = 0.0, broken_at: int | None = None, room: int | None = None, width: int = 1
     ) -> None:
         torch.manual_seed(11)
         self.model = FakeModel(dropout)
@@ -78,18 +84,19 @@ class FakeProblem:
         self._values = self._points.sum(1)
         self._broken_at = broken_at
         self.room = room
+        self._width = width
         self.asked: list[int] = []
         self.seeds: list[int] = []
 
     def micro_batches(self, step: int, cut: Cut = UNCUT) -> list[FakeBatch]:
         self.asked.append(step)
-        chosen = torch.arange(8 * step, 8 * step + 8) % ITEMS
+        chosen = torch.arange(self.batch_size * step, self.batch_size * (step + 1)) % ITEMS
         values = self._values[chosen].clone()
         if step == self._broken_at:
             values[0] = float("nan")
         weighed = torch.tensor([True, True, True, True, False, True, False, False])
-        whole = FakeBatch(self._points[chosen], values, weighed)
-        return [whole.part(slice(piece.start, piece.stop)) for piece in cut.pieces(8)]
+        whole = FakeBatch(self._points[chosen], values, weighed, self._width)
+        return [whole.part(slice(piece.start, piece.stop)) for piece in cut.pieces(self.batch_size)]
 
     def validation_batches(self, cut: Cut = UNCUT) -> Iterator[FakeBatch]:
         for piece in cut.pieces_of_at_most(10, ITEMS):

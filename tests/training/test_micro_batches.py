@@ -45,17 +45,22 @@ def weights(problem: Any) -> torch.Tensor:
     return torch.cat([parameter.detach().flatten() for parameter in problem.model.parameters()])
 
 
+@pytest.mark.parametrize("width", [1, 4])
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(
-    tmp_path: Path, make_problem: Make, make_plan: Make
+    width: int, tmp_path: Path, make_problem: Make, make_plan: Make
 ) -> None:
-    """Eight items, room for three: two it is, told twice, stored; the bits are those of a plan with two."""
-    small, planned, notes = make_problem(dropout=0.3, room=3), make_problem(dropout=0.3), Notes()
+    """Eight items, room for three: two it is, told twice, stored; the bits are those of a plan with two.
+
+    So it is where an item is of four sequences, as a question with its choices: items are what is cut.
+    """
+    small, planned = make_problem(dropout=0.3, room=3, width=width), make_problem(dropout=0.3)
+    notes = Notes()
     outcome = go(small, make_plan(6), tmp_path / "small", notes)
     go(planned, make_plan(6, micro_batch_size=2), tmp_path / "planned")
     assert torch.equal(weights(small), weights(planned))
     assert outcome.micro_batch_size == 2
     assert [note.split(": ")[0] for note in notes.notes] == [
-        f"memory ran out at step 1 with {size} sequences a forward pass" for size in (8, 4)
+        f"memory ran out at step 1 with {size} items a forward pass" for size in (8, 4)
     ]
     stored = json.loads((tmp_path / "small" / "decisions.json").read_text())
     assert stored == {"micro_batch_size_from_step_0": 2}
@@ -72,6 +77,7 @@ def test_a_resumed_run_cuts_as_it_did_before(tmp_path: Path, make_problem: Make,
 
         def __init__(self, problem: Any, *, broken_at: int | None = None) -> None:
             self._problem, self._broken_at, self.model = problem, broken_at, problem.model
+            self.batch_size = problem.batch_size
             self.validation_batches, self.terms = problem.validation_batches, self._terms
             self._updates = 0
 
@@ -97,17 +103,15 @@ def test_a_resumed_run_cuts_as_it_did_before(tmp_path: Path, make_problem: Make,
     assert torch.equal(weights(resumed), weights(unbroken))
 
 
-def test_one_sequence_that_does_not_fit_is_the_end(
-    tmp_path: Path, make_problem: Make, make_plan: Make
-) -> None:
+def test_one_item_that_does_not_fit_is_the_end(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
     """Nothing is left to halve."""
-    with pytest.raises(ResourceError, match="out of memory with a single sequence"):
+    with pytest.raises(ResourceError, match="out of memory with a single item"):
         go(make_problem(room=0), make_plan(6), tmp_path)
 
 
 def test_a_size_that_is_set_is_not_changed(tmp_path: Path, make_problem: Make, make_plan: Make) -> None:
     """The hint names the setting."""
-    with pytest.raises(ResourceError, match="out of memory with 4 sequences") as caught:
+    with pytest.raises(ResourceError, match="out of memory with 4 items") as caught:
         go(make_problem(room=3), make_plan(6, micro_batch_size=4), tmp_path)
     assert caught.value.hint == "set pretrain.micro_batch_size, for example to 2"
 
@@ -115,8 +119,8 @@ def test_a_size_that_is_set_is_not_changed(tmp_path: Path, make_problem: Make, m
 def test_a_size_holds_from_its_step_on(tmp_path: Path) -> None:
     """Later sizes leave earlier updates as they were, for this run and for the next that reads them."""
     sizes = MicroBatches(decisions=Decisions(tmp_path))
-    sizes.halve(5, sequences=32)
-    sizes.halve(9, sequences=16)
+    sizes.halve(5, items=32)
+    sizes.halve(9, items=16)
     for found in (sizes, MicroBatches(decisions=Decisions(tmp_path))):
         by_step = [found.cut(step).micro_batch_size for step in (0, 4, 5, 8, 9, 1000)]
         assert by_step == [None, None, 16, 16, 8, 8]
