@@ -16,6 +16,8 @@ except ImportError:  # torch 2.9
     varlen_attn = None  # type: ignore[assignment]
 
 _AMPERE = (8, 0)
+# Widths of a head that FlashAttention is written for.
+_WIDTH_STEP, _WIDEST = 8, 256
 
 
 class SelfAttention(nn.Module):
@@ -34,7 +36,7 @@ class SelfAttention(nn.Module):
         dropout_prob = self.dropout_prob if self.training else 0.0
         query, key_value = self._project(hidden, readout)
         asking, asked = batch.grid if readout is None else readout.grid, batch.grid
-        if dropout_prob == 0 and _has_kernel_for_any_length(query):
+        if dropout_prob == 0 and _has_kernel_for_any_length(query, heads=self.heads):
             return self.output(_attend_packed(query, key_value, asking, asked, heads=self.heads))
         gathered = _attend(
             self._by_head(asking.spread(query)),
@@ -59,13 +61,16 @@ class SelfAttention(nn.Module):
         return grid.view(*grid.shape[:2], self.heads, -1).transpose(1, 2)
 
 
-def _has_kernel_for_any_length(x: Tensor) -> bool:
+def _has_kernel_for_any_length(query: Tensor, *, heads: int) -> bool:
     """Return whether there is a kernel that does no work on padding: from torch 2.10, on newer GPUs."""
+    head_width = query.shape[-1] // heads
     return (
         varlen_attn is not None
-        and x.dtype in (torch.bfloat16, torch.float16)
-        and x.device.type == "cuda"
-        and torch.cuda.get_device_capability(x.device) >= _AMPERE
+        and head_width % _WIDTH_STEP == 0
+        and head_width <= _WIDEST
+        and query.dtype in (torch.bfloat16, torch.float16)
+        and query.device.type == "cuda"
+        and torch.cuda.get_device_capability(query.device) >= _AMPERE
     )
 
 

@@ -5,6 +5,7 @@ Both compute in float64, so a difference beyond rounding is a difference of the 
 
 import itertools
 import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -304,9 +305,32 @@ def test_packed_attention_is_that_in_a_grid(reads: str, monkeypatch: pytest.Monk
         "first tokens": batch.read_first(),
     }[reads]
     expected = encoder(batch, readout)
-    monkeypatch.setattr(attention, "_has_kernel_for_any_length", lambda x: True)
+    monkeypatch.setattr(attention, "_has_kernel_for_any_length", lambda query, heads: True)
     monkeypatch.setattr(attention, "varlen_attn", each_by_itself)
     assert torch.allclose(encoder(batch, readout), expected, rtol=0, atol=1e-11)
+
+
+CUDA = torch.device("cuda")
+
+
+@dataclass(frozen=True)
+class OnGpu:
+    """Stands in for queries that lie on a GPU."""
+
+    shape: tuple[int, int]
+    dtype: torch.dtype = torch.bfloat16
+    device: torch.device = CUDA
+
+
+def test_packed_attention_is_for_heads_that_the_kernel_knows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Multiples of 8 up to 256, as FlashAttention says; heads of 20 in a width of 40 go through a grid."""
+    monkeypatch.setattr(attention, "varlen_attn", each_by_itself)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+    has_kernel: Any = attention._has_kernel_for_any_length
+    widths = (8, 20, 64, 128, 252, 256, 264)
+    known = [width for width in widths if has_kernel(OnGpu((5, 2 * width)), heads=2)]
+    assert known == [8, 64, 128, 256]
+    assert not has_kernel(OnGpu((5, 128), dtype=torch.float32), heads=2)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
