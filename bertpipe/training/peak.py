@@ -10,13 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bertpipe.training.precision import Precision
-
-DTYPES: dict[Precision, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
+from bertpipe.training.precision import DTYPES, Precision
 
 _SMALLEST, _LARGEST = 512, 8192
 # So many, or so long: on a machine that is shared, one of them comes at a quiet moment.

@@ -11,7 +11,11 @@ from bertpipe.errors import TrainingDivergedError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
-_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+}
 
 # Gradients that overflow without being scaled up at all are no matter of scaling.
 SCALE_FLOOR = 1.0
@@ -21,7 +25,7 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     """Return the context of a forward pass: 16 bits keep weights, gradients and optimizer in fp32."""
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device.type, dtype=_HALVES[precision])
+    return torch.autocast(device.type, dtype=DTYPES[precision])
 
 
 class LossScaler:
