@@ -6,6 +6,7 @@ Nothing heavy is imported before a subcommand runs, so ``bertpipe --help`` is in
 import errno
 import importlib
 import signal
+import sys
 from types import FrameType
 
 import click
@@ -55,7 +56,9 @@ class Pipeline(click.Group):
             _fail(ctx, StoppedError(signal.SIGINT, "stopped"))
         except BertpipeError as error:
             _fail(ctx, error)
-        except MemoryError:
+        except (MemoryError, RuntimeError) as error:
+            if not _is_shortage(error):
+                raise
             _fail(ctx, ResourceError("out of memory", hint="use smaller batches or fewer workers"))
         except OSError as error:
             if error.errno not in _RESOURCE_ERRORS:
@@ -63,6 +66,15 @@ class Pipeline(click.Group):
             place = f"{error.filename}: " if error.filename else ""
             hint = _RESOURCE_ERRORS[error.errno]
             _fail(ctx, ResourceError(f"{place}{error.strerror or error}", hint=hint))
+
+
+def _is_shortage(error: Exception) -> bool:
+    """Tell a lack of memory; torch has ways of its own to say it."""
+    if "torch" not in sys.modules:  # the end of --help is a RuntimeError too, and has to be instant
+        return isinstance(error, MemoryError)
+    from bertpipe.training.shortage import is_shortage
+
+    return is_shortage(error)
 
 
 def _fail(ctx: click.Context, error: BertpipeError) -> None:

@@ -4,11 +4,6 @@ The size changes a result (dropout is drawn for each pass, and sums are rounded)
 of the run: a resumed run changes it at the step at which it changed before.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
-import torch
-
 from bertpipe.errors import ResourceError
 from bertpipe.progress import Progress, Silent
 from bertpipe.training.decisions import Decisions
@@ -16,8 +11,6 @@ from bertpipe.training.problem import Cut
 from bertpipe.training.world import ALONE, World
 
 _NAME = "micro_batch_size_from_step_"
-
-R = TypeVar("R")
 
 
 class MicroBatches:
@@ -75,32 +68,11 @@ def too_large(items: int) -> ResourceError:
     if items == 1:
         return ResourceError(
             "out of memory with a single item a forward pass",
-            hint="a smaller model, shorter sequences, runtime.gradient_checkpointing or a device with more "
-            "memory would help",
+            hint="a smaller model, shorter sequences or more memory would help; in pre-training "
+            "runtime.gradient_checkpointing too",
         )
     return ResourceError(
         f"out of memory with {items} items a forward pass",
-        hint=f"set pretrain.micro_batch_size, for example to {items // 2}",
-    )
-
-
-def if_it_fits(act: Callable[[], R]) -> R | None:
-    """Return what ``act`` returns, or none where memory ran out; what it took is free again."""
-    try:
-        return act()
-    except (RuntimeError, MemoryError) as error:
-        if not _is_shortage(error):
-            raise
-    # Out of the handler: there the traceback still holds the tensors.
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return None
-
-
-def _is_shortage(error: Exception) -> bool:
-    """Tell a lack of memory; on a CPU torch has no class for it."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(
-        sign in str(error) for sign in ("not enough memory", "DefaultCPUAllocator", "can't allocate memory")
+        hint=f"set pretrain.micro_batch_size, for example to {items // 2}; it changes the result, so the run "
+        "then starts anew",
     )

@@ -6,11 +6,13 @@ the same machine. So the yardstick is a large matrix product, timed on the spot.
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from bertpipe.training.precision import DTYPES, Precision
+from bertpipe.training.shortage import if_it_fits
 
 _SMALLEST, _LARGEST = 512, 8192
 # So many, or so long: on a machine that is shared, one of them comes at a quiet moment.
@@ -22,11 +24,12 @@ _LONGEST_SECONDS = 0.5
 def measured_peak(
     device: torch.device, precision: Precision, *, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Return the floating-point operations a second of a large matrix product.
+    """Return the floating-point operations a second of a large matrix product; 0 without memory for any.
 
-    The product grows until it takes some tenths of a second or fills any device; the fastest of several
-    of each size counts. What else runs on a machine can only slow a product down, and a peak that
-    was measured too low would tell of more than all. Nothing is drawn from torch's global generator.
+    The product grows until it takes some tenths of a second, fills any device or no longer fits beside the
+    model; the fastest of several of each size counts. What else runs on a machine can only slow a product
+    down, and a peak that was measured too low would tell of more than all. Nothing is drawn from torch's
+    global generator.
 
     Args:
         device: where to compute.
@@ -35,7 +38,9 @@ def measured_peak(
     """
     width, peak = _SMALLEST, 0.0
     while True:
-        seconds = _fastest(width, device, DTYPES[precision], clock)
+        seconds = if_it_fits(partial(_fastest, width, device, DTYPES[precision], clock))
+        if seconds is None:
+            return peak
         peak = max(peak, 2 * width**3 / seconds)
         if width == _LARGEST or 8 * seconds > _LONGEST_SECONDS:
             return peak

@@ -21,6 +21,7 @@ from bertpipe.training.parallel import gather_model, lay_out
 from bertpipe.training.precision import LossScaler
 from bertpipe.training.problem import B, Problem
 from bertpipe.training.run import Run
+from bertpipe.training.shortage import shortages_told
 from bertpipe.training.state import Checkpoints
 from bertpipe.training.update import Plan, Setup
 from bertpipe.training.watch import watching
@@ -87,11 +88,11 @@ def run_training(
     """
     progress = progress if world.is_first else Silent()
     decisions = Decisions(work) if world.is_first else None
-    setup = _set_up(problem, plan, device, runtime, progress, world, decisions)
-    if budget is not None:
-        intervals = Intervals(evaluate_steps, runtime.checkpoint_steps)
-        plan = budget.plan_over(_fill(budget, setup, plan, intervals, work, progress, decisions))
-    with Checkpoints(work, world=world) as checkpoints:
+    with shortages_told(), Checkpoints(work, world=world) as checkpoints:
+        setup = _set_up(problem, plan, device, runtime, progress, world, decisions)
+        if budget is not None:
+            intervals = Intervals(evaluate_steps, runtime.checkpoint_steps)
+            plan = budget.plan_over(_fill(budget, setup, plan, intervals, work, progress, decisions))
         state = checkpoints.load_newest(model=problem.model, optimizer=setup.optimizer, progress=progress)
         first_step = state.step
         if not first_step and carried is not None:
@@ -123,7 +124,7 @@ def run_training(
                 checkpoint_steps=runtime.checkpoint_steps,
             ).to_the_end()
         moments = checkpoints.moments(model=problem.model, optimizer=setup.optimizer) if keep_moments else {}
-    gather_model(problem.model)
+        gather_model(problem.model)
     problem.model.eval()
     size = setup.sizes.cut(plan.total_steps).micro_batch_size
     return Outcome(first_step, state.tokens, state.rows, plan.total_steps, size, moments)

@@ -14,12 +14,13 @@ from torch import Tensor
 from bertpipe import randomness
 from bertpipe.training.ahead import BatchesAhead
 from bertpipe.training.guards import GuardConfig
-from bertpipe.training.micro_batches import MicroBatches, if_it_fits, too_large
+from bertpipe.training.micro_batches import MicroBatches, too_large
 from bertpipe.training.optimizers import OptimizerConfig, Scale, as_scheduled, set_rate
 from bertpipe.training.parallel import Layout, whole
 from bertpipe.training.precision import LossScaler, Precision, autocast
 from bertpipe.training.problem import B, Problem, Tally, device_sums, read_off
 from bertpipe.training.schedules import Schedule
+from bertpipe.training.shortage import if_it_fits
 from bertpipe.training.signals import NOTICED, StopRequest
 from bertpipe.training.world import World
 

@@ -41,7 +41,7 @@ class Watch:
         phase: told of every update, and of the figures.
         interval: updates between two lines of figures.
         flops_per_token: useful operations to train on a real token; unset: unknown.
-        peak_flops: the most operations a second of all devices together, measured; unset: unknown.
+        peak_flops: the most operations a second of all devices together, measured; unset or 0: unknown.
         board: where the figures are drawn.
         clock: returns the time in seconds.
     """
@@ -131,7 +131,7 @@ class Watch:
             return {}
         rate = stretch.tokens / stretch.seconds
         figures: dict[str, float] = {"tokens_per_second": round(rate)}
-        if self._flops_per_token is not None and self._peak_flops is not None:
+        if self._flops_per_token is not None and self._peak_flops:
             figures["mfu"] = round(rate * self._flops_per_token / self._peak_flops, 4)
         return figures | {"data_wait_share": round(stretch.waited_seconds / stretch.seconds, 4)}
 

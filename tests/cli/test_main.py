@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 import pytest
+import torch
 from click.testing import Result
 
 from bertpipe.artifacts import written_whole
 from bertpipe.cli import COMMANDS, main
+from bertpipe.stages import vocab
 
 Call = Callable[..., Result]
 Spawn = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -175,6 +177,26 @@ def test_a_name_that_is_too_long(call: Call, corpus: str) -> None:
     """What the system refuses is told in its words, with the way out: exit code 9."""
     result = call("vocab", "--corpus", corpus, "--out", "x" * 300)
     check_error(result, code=9, message="File name too long", hint="shorter")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        RuntimeError("CUDA error: out of memory"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_lack_of_memory(error: Exception, call: Call, corpus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 9 in any stage, whoever says so: Python, or torch in one of its ways."""
+
+    def run(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(vocab, "run", run)
+    result = call("vocab", "--corpus", corpus, "--out", "out")
+    check_error(result, code=9, message="out of memory", hint="smaller batches")
 
 
 def test_a_bug_keeps_its_traceback(spawn: Spawn, corpus: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+from bertpipe.training import peak
 from bertpipe.training.peak import measured_peak
 
 CPU = torch.device("cpu")
@@ -49,6 +50,22 @@ def test_the_largest_product_need_not_be_the_fastest() -> None:
     """Where a larger one is slower for its size, the smaller one's rate is the peak."""
     durations = iter([*[0.0016] * 94, *[0.1] * 5])
     assert measured_peak(CPU, "fp32", clock=clock_of(durations)) == pytest.approx(2 * 512**3 / 0.0016)
+
+
+def test_products_grow_no_further_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside a large model the smaller product is the yardstick; without room for any there is none."""
+
+    def peak_with_room_for(widest: int) -> float:
+        def operands(width: int, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+            if width > widest:
+                raise torch.OutOfMemoryError
+            return torch.ones(1), torch.ones(1)
+
+        monkeypatch.setattr(peak, "_operands", operands)
+        return measured_peak(CPU, "fp32", clock=clock_of(iter([0.15, *[0.001] * 4, 0.1, 0.1])))
+
+    assert peak_with_room_for(512) == pytest.approx(2 * 512**3 / 0.001)
+    assert peak_with_room_for(0) == 0.0
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -118,7 +118,7 @@ def test_the_second_line_counts_its_own_time() -> None:
 
 def test_unknown_costs_give_no_utilisation() -> None:
     """Without operations or without a peak there is no such figure, rather than a wrong one."""
-    for flops, peak in ((None, 1.0), (1.0, None)):
+    for flops, peak in ((None, 1.0), (1.0, None), (1.0, 0.0)):
         clock, phase = Clock(), FakePhase()
         watch = Watch(phase, interval=1, flops_per_token=flops, peak_flops=peak, clock=clock)
         watch.saw(report(1))
