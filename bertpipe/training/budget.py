@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from bertpipe.configs import Settings
 from bertpipe.errors import ConfigError
 
-# The first updates are slower: allocation, compilation, caches.
+# The first updates are slower: allocation, compilation, caches. So is the first evaluation, whose passes
+# without gradients and dropout are compiled by themselves.
 WARMUP_UPDATES = 3
 # Batches differ in length; over so many, or so much time, they average out.
 FEWEST_UPDATES, MOST_UPDATES = 10, 200
@@ -115,6 +116,7 @@ def measure(
     started = clock()
     for _ in range(WARMUP_UPDATES):
         update()
+    evaluate()
     evaluation_seconds = _seconds(evaluate, clock)
     checkpoint_seconds = _seconds(save, clock)
     spendable = min(CALIBRATION_SECONDS, CALIBRATION_SHARE * budget_seconds)
