@@ -78,13 +78,14 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def read_curves(folder: Path) -> dict[str, list[float]]:
-    """Return the columns of ``curves.tsv`` of a pre-trained model.
+    """Return the columns of ``curves.tsv`` of a pre-trained model, without rows that lack a figure.
 
     Raises:
         ArtifactError: as ``read_checked``, or the file is not such a table.
     """
     lines = read_checked(folder, "curves.tsv", stage="pretrain").decode("utf-8").splitlines()
-    names, *rows = [line.split("\t") for line in lines] or [[]]
+    names, *written = [line.split("\t") for line in lines] or [[]]
+    rows = [row for row in written if "" not in row]
     where = folder / "curves.tsv"
     if "step" not in names or "train_loss" not in names or not rows:
         raise ArtifactError(f"{where}: no curves in it", hint="run 'pretrain' again")

@@ -109,10 +109,12 @@ class Run(Generic[B]):
 
 
 def _row(report: StepReport, tally: Tally, validation: dict[str, float]) -> dict[str, float]:
+    """Return a row of the curve; without training figures where every update since the last was left out."""
+    training = tally.figures("train_") if tally.sums else {}
     return {
         "step": report.step,
         "learning_rate": report.learning_rate,
-        **tally.figures("train_"),
+        **training,
         **{f"validation_{name}": value for name, value in validation.items()},
     }
 

@@ -167,6 +167,14 @@ def test_own_text_and_no_next_sentences_leave_their_parts_out(project: Project) 
     assert "<title>Masked LM loss; Masked LM accuracy</title>" in picture
 
 
+def test_a_row_without_training_figures_is_not_drawn(project: Project) -> None:
+    """All its updates were left out; the rows beside it are drawn."""
+    rows = "step train_loss validation_loss\n0 8.7 8.8\n1  8.8\n2 7.5 7.6\n"
+    project.pretrain(rows.replace(" ", "\t"))
+    project.report()
+    assert "| train loss | 8.700 | 7.500 |" in project.page()
+
+
 def test_a_collapsed_run_and_a_loss_are_said_plainly(project: Project) -> None:
     """A constant prediction and a loss that stayed are marked and counted; a drop has its sign."""
     for seed in (1, 2, 3):

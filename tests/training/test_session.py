@@ -18,7 +18,7 @@ from bertpipe.artifacts import open_artifact
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import CheckpointError, ResourceError, StoppedError, TrainingDivergedError
 from bertpipe.progress import Phase, Silent
-from bertpipe.training import OptimizerConfig, Outcome, Plan, TimeBudget, run_training
+from bertpipe.training import GuardConfig, OptimizerConfig, Outcome, Plan, TimeBudget, run_training
 from bertpipe.training.signals import noticing_signals
 
 Make = Callable[..., Any]
@@ -275,6 +275,16 @@ def test_divergence_keeps_the_last_checkpoint(tmp_path: Path, make_problem: Make
     with pytest.raises(TrainingDivergedError, match="step 6"):
         go(make_problem(broken_at=5), make_plan(8), tmp_path)
     assert checkpoints(tmp_path) == ["step-000000002", "step-000000004"]
+
+
+def test_a_row_of_updates_that_were_left_out_has_no_training_figures(
+    tmp_path: Path, make_problem: Make, make_plan: Make
+) -> None:
+    """A loss of zero would be a lie; the held-out figures are those of weights that have not moved."""
+    plan = make_plan(4, guards=GuardConfig(on_nonfinite="skip"))
+    rows = go(make_problem(broken_at=2), plan, tmp_path, evaluate_steps=1).rows
+    assert ["train_loss" in row for row in rows] == [True, True, False, True]
+    assert rows[2]["validation_loss"] == rows[1]["validation_loss"]
 
 
 def test_a_validation_loss_that_is_not_finite_is_divergence(
