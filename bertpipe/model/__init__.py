@@ -1,6 +1,6 @@
 """Encoders and heads, written for sequences without padding."""
 
-from bertpipe.model.compiling import compiled
+from bertpipe.model.compiling import compiled, compiler_failures_told
 from bertpipe.model.config import ModelConfig, ModelShape
 from bertpipe.model.encoder import BidirectionalEncoder
 from bertpipe.model.features import FeatureModel, FeatureShape, Layers
@@ -22,6 +22,7 @@ __all__ = [
     "TokenBatch",
     "TokenModel",
     "compiled",
+    "compiler_failures_told",
     "count_parameters",
     "save_tensors",
     "summed_cross_entropy",

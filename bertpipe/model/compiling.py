@@ -1,5 +1,12 @@
 """Kernels written for a model by ``torch.compile``."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch._dynamo
+from torch._dynamo.exc import BackendCompilerFailed
+
+from bertpipe.errors import ResourceError
 from bertpipe.model.models import PretrainingModel, SequenceModel, TokenModel
 
 # With gradients or without, all tokens read or some, a grid with padding or without, one sequence or
@@ -14,8 +21,23 @@ def compiled(network: PretrainingModel | SequenceModel | TokenModel) -> None:
     Layer by layer: all layers share their compiled forms, which take any number of tokens, so there is
     less to compile than in the whole. Dropout draws other masks than without.
     """
-    import torch._dynamo  # takes seconds, and most runs do without
-
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, _FORMS)
     for layer in network.encoder.layers:
         layer.compile(dynamic=True)
+
+
+@contextmanager
+def compiler_failures_told() -> Iterator[None]:
+    """Say in one line why the layers of a network cannot be compiled.
+
+    Raises:
+        ResourceError: most likely there is no compiler.
+    """
+    try:
+        yield
+    except BackendCompilerFailed as error:
+        reason = str(error.inner_exception).strip().partition("\n")[0]
+        raise ResourceError(
+            f"torch.compile fails here: {reason}",
+            hint="install a C++ compiler, such as g++, or set pretrain.compile = false",
+        ) from error

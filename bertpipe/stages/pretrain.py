@@ -19,7 +19,7 @@ from bertpipe.artifacts import (
 from bertpipe.checkpoints import SavedModel, open_model, write_model, write_optimizer
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.instances import MaskingConfig
-from bertpipe.model import ModelConfig, ModelShape, compiled, count_parameters
+from bertpipe.model import ModelConfig, ModelShape, compiled, compiler_failures_told, count_parameters
 from bertpipe.pretraining import MaskedLanguageModelling, TrainingData, ValidationData
 from bertpipe.pretraining.config import UNRECORDED, PretrainConfig
 from bertpipe.pretraining.entropy import unigram_entropy
@@ -119,7 +119,7 @@ def run(
         inputs |= {"init": saved.content_hash} if saved else {}
         entropy = unigram_entropy(opened.train, special_ids=opened.tokenizer.special_ids)
         recorded = settings.recorded(start.shape, opened.masking)
-        with _work(recorded, inputs, runtime, world) as work:
+        with _work(recorded, inputs, runtime, world) as work, compiler_failures_told():
             outcome = run_training(
                 problem,
                 config.plan(unigram_entropy=entropy),

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from bertpipe.model import ModelShape, PretrainingModel, TokenBatch, compiled
+from bertpipe.errors import ResourceError
+from bertpipe.model import ModelShape, PretrainingModel, TokenBatch, compiled, compiler_failures_told
 from bertpipe.model.encoder import EncoderLayer
 
 SHAPE = ModelShape(
@@ -19,12 +20,16 @@ SHAPE = ModelShape(
 
 @pytest.fixture
 def compile_eagerly(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Compile to plain calls, and fail where a call would be left uncompiled."""
+    """Compile to plain calls, and fail where a call would be left uncompiled; start and end with none."""
     monkeypatch.setattr(EncoderLayer, "compile", partialmethod(nn.Module.compile, backend="eager"))
     torch._dynamo.reset()
     with torch._dynamo.config.patch(fail_on_recompile_limit_hit=True, recompile_limit=8):
         yield
     torch._dynamo.reset()
+
+
+def without_compiler(*_: object) -> None:
+    raise RuntimeError("No working C++ compiler found in cpp.cxx: (None, 'g++')\nMore")
 
 
 def batch_of(lengths: list[int]) -> TokenBatch:
@@ -45,3 +50,20 @@ def test_every_form_of_a_batch_is_compiled() -> None:
         with torch.set_grad_enabled(trains):
             network(batch, batch.read_at(np.array([1])))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 8
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+@pytest.mark.usefixtures("compile_eagerly")
+def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line with torch's reason; other errors are no matter of compiling."""
+    monkeypatch.setattr(EncoderLayer, "compile", partialmethod(nn.Module.compile, backend=without_compiler))
+    network = PretrainingModel(SHAPE, predicts_next_sentence=True)
+    compiled(network)
+    batch = batch_of([5, 3])
+    with pytest.raises(ResourceError) as caught, compiler_failures_told():
+        network(batch, batch.read_at(np.array([1])))
+    reason = "No working C++ compiler found in cpp.cxx: (None, 'g++')"
+    assert caught.value.message == f"torch.compile fails here: {reason}"
+    assert caught.value.hint is not None and "pretrain.compile = false" in caught.value.hint
+    with pytest.raises(RuntimeError, match="shapes"), compiler_failures_told():
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
