@@ -33,7 +33,7 @@ def prepare_device(runtime: RuntimeConfig, progress: Progress, *, processes: int
     name = runtime.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()  # the device meta has tensors, but no numbers in them
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
             f"runtime.device = {name!r}: {str(error).splitlines()[0]}",

@@ -104,7 +104,7 @@ ALONE = World()
 
 def is_first_process() -> bool:
     """Return whether this process tells what all have done: alone, or the first of those of torchrun."""
-    return int(os.environ.get("WORLD_SIZE", 1)) == 1 or os.environ.get("RANK") == "0"
+    return _told("WORLD_SIZE", unset=1) == 1 or os.environ.get("RANK") == "0"
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def open_world(runtime: RuntimeConfig) -> Iterator[World]:
         ConfigError: there are not enough GPUs, or it was something else that started them.
         ResourceError: the others cannot be reached, or one of them has ended.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+    if _told("WORLD_SIZE", unset=1) == 1:
         yield ALONE
         return
     world = _told_by_torchrun()
@@ -132,12 +132,23 @@ def open_world(runtime: RuntimeConfig) -> Iterator[World]:
 def _told_by_torchrun() -> World:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     for name in (*names, "MASTER_ADDR", "MASTER_PORT"):
-        if name not in os.environ:
+        if not os.environ.get(name):
             raise ConfigError(
                 f"the environment has WORLD_SIZE = {os.environ['WORLD_SIZE']}, but no {name}",
                 hint="start the processes with torchrun, which sets both; for a single one unset WORLD_SIZE",
             )
-    return World(*(int(os.environ[name]) for name in names))
+    return World(*map(_told, names))
+
+
+def _told(name: str, *, unset: int = 0) -> int:
+    """Return a number from the environment; one that is empty is not set."""
+    text = os.environ.get(name) or str(unset)
+    if not text.isdecimal():
+        raise ConfigError(
+            f"the environment has {name} = {text!r}, which is no whole number",
+            hint="start the processes with torchrun, which sets it; for a single one unset it",
+        )
+    return int(text)
 
 
 def _take_gpu(world: World, runtime: RuntimeConfig) -> bool:
@@ -151,6 +162,11 @@ def _take_gpu(world: World, runtime: RuntimeConfig) -> bool:
             hint="with 'cuda' each has its own",
         )
     count = torch.cuda.device_count()
+    if not count:
+        raise ConfigError(
+            "runtime.device = 'cuda', but torch finds no GPU on this machine",
+            hint="leave it unset to train on CPUs, or install a torch that is built for your GPUs",
+        )
     if world.local_size > count:
         raise ConfigError(
             f"{world.local_size} processes run on this machine, which has {count} GPUs",

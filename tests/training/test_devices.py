@@ -40,7 +40,7 @@ def test_threads_and_device_are_set_and_recorded() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["abacus", "cuda:99", "cpu:x"])
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "cpu:x", "meta"])
 def test_a_device_that_is_not_there_is_named(name: str) -> None:
     """One line with the value, not torch's traceback."""
     with pytest.raises(ConfigError, match=f"runtime.device = '{name}'") as caught:

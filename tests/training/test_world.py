@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import ConfigError
@@ -182,6 +183,24 @@ def test_one_gpu_for_many_processes_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("torchrun")
+@pytest.mark.parametrize(
+    ("count", "message", "hint"),
+    [
+        (0, "torch finds no GPU", "leave it unset"),
+        (1, "which has 1 GPU", "start torchrun with --nproc-per-node 1"),
+    ],
+)
+def test_more_processes_than_gpus_are_refused(
+    count: int, message: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way out is fewer processes, or, where there is no GPU at all, none of them on one."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    with pytest.raises(ConfigError, match=message) as caught, open_world(RuntimeConfig(device="cuda")):
+        pass
+    assert caught.value.hint is not None and caught.value.hint.startswith(hint)
+
+
+@pytest.mark.usefixtures("torchrun")
 def test_half_an_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some schedulers set WORLD_SIZE alone; what is missing is named."""
     monkeypatch.delenv("LOCAL_RANK")
@@ -189,6 +208,16 @@ def test_half_an_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         pytest.raises(ConfigError, match="WORLD_SIZE = 2, but no LOCAL_RANK"),
         open_world(RuntimeConfig()),
     ):
+        pass
+
+
+def test_an_empty_environment_is_a_single_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty number is none; what is no number is named."""
+    monkeypatch.setenv("WORLD_SIZE", "")
+    with open_world(RuntimeConfig()) as world:
+        assert world.is_alone and is_first_process()
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(ConfigError, match="WORLD_SIZE = 'two'"), open_world(RuntimeConfig()):
         pass
 
 
