@@ -13,7 +13,8 @@ def glue_table(tasks: Sequence[Comparison]) -> list[Table]:
     for task in tasks:
         for start in task.starts:
             scores = {name: summary.mean for name, summary in start.summaries.items()}
-            means.setdefault(start.initialization, {})[task.task] = scores
+            # As the catalog has the names: official folders are called CoLA and MNLI.
+            means.setdefault(start.initialization, {})[task.task.lower()] = scores
     rows = []
     for start_name, scores_of in means.items():
         averages = (

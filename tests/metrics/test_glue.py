@@ -3,6 +3,7 @@
 import pytest
 
 from bertpipe.metrics import glue
+from bertpipe.tasks.catalog import CATALOG
 
 # Devlin et al. 2019, table 1: MNLI matched and mismatched, QQP, QNLI, SST-2, CoLA, STS-B, MRPC, RTE; average.
 TABLE_1 = {
@@ -26,6 +27,12 @@ BERT_LARGE = {
     "wnli": {"accuracy": 65.1},
     "ax": {"matthews_correlation": 39.6},
 }
+
+
+@pytest.mark.parametrize(("name", "metrics"), glue.METRICS.items())
+def test_every_score_of_an_average_can_be_had(name: str, metrics: tuple[str, ...]) -> None:
+    """The catalog knows the task, and tells the score."""
+    assert set(metrics) <= set(CATALOG[name].model_dump()["metrics"])
 
 
 @pytest.mark.parametrize("row", TABLE_1.values(), ids=TABLE_1)

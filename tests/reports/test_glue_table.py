@@ -51,3 +51,10 @@ def test_without_all_tasks_there_is_no_average() -> None:
     tasks = [compare([make_run(task, 0.8)]) for task in TASKS if task != "qnli"]
     tasks.append(compare([make_run("qnli", 0.8, start="random")]))
     assert glue_table(tasks) == []
+
+
+def test_names_of_official_folders_are_those_of_the_catalog() -> None:
+    """Scores of CoLA stand in the average as those of ``cola`` do."""
+    runs = [make_run(task, 0.8).model_copy(update={"task": task.upper()}) for task in TASKS]
+    (table,) = glue_table([compare([run]) for run in runs])
+    assert table.rows == (("pretrained", "", "80.0", "80.0"),)

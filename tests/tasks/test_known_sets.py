@@ -79,15 +79,15 @@ OFFICIAL: Sequence[tuple[str, str, str, str, str, tuple[str, ...], Any]] = [
     ),
     *(
         (
-            "mnli",
-            split,
+            task,
+            "dev",
             f"{name}.tsv",
             table("index|sentence1|sentence2|gold_label", "0|A|B|entailment"),
             "0",
             ("A", "B"),
             "entailment",
         )
-        for split, name in (("dev", "dev_matched"), ("dev_mismatched", "dev_mismatched"))
+        for task, name in (("mnli", "dev_matched"), ("mnli-mismatched", "dev_mismatched"))
     ),
     ("qnli", "dev", "dev.tsv", table("index|question|sentence|label", "0|A?|B.|entailment"), "0",
      ("A?", "B."), "entailment"),

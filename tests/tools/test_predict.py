@@ -138,15 +138,13 @@ def test_numbers_for_the_leaderboard_are_on_its_scale(
 
 
 def test_each_split_has_its_file(answer: Make, save_model: Make, write_data: Make, tmp_path: Path) -> None:
-    """As MNLI's two test sets; a split of which no leaderboard knows has none."""
-    files = {"test": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"}
+    """Where there are two test sets; a split of which no leaderboard knows has none."""
+    files = {"test": "first.tsv", "test_two": "second.tsv"}
     both, model = NAMED.model_copy(update={"submission": files}), save_model(CLASSIFIER)
-    for split in ("test", "test_mismatched", "dev"):
+    for split in ("test", "test_two", "dev"):
         data = write_data(*records(), split=split)
-    names = [
-        answer(model, data, both, name, split=name).files[1:] for name in ("test", "test_mismatched", "dev")
-    ]
-    assert names == [["MNLI-m.tsv"], ["MNLI-mm.tsv"], []]
+    names = [answer(model, data, both, name, split=name).files[1:] for name in ("test", "test_two", "dev")]
+    assert names == [["first.tsv"], ["second.tsv"], []]
     assert not list((tmp_path / "dev").glob("*.tsv"))
 
 

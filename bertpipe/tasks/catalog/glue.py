@@ -1,4 +1,4 @@
-"""GLUE (Wang et al. 2019), as its download script lays it out: its nine tasks, and AX.
+"""GLUE (Wang et al. 2019), as its download script lays it out: its nine tasks, MNLI with two sets, and AX.
 
 The texts are raw: a quote is an ordinary character. Scores stand in the order of the leaderboard,
 which takes the files that each task names.
@@ -60,7 +60,6 @@ GLUE: Mapping[str, TaskDescription] = {
         positive="duplicate",
         submission={"test": "QQP.tsv"},
     ),
-    # The splits dev_mismatched and test_mismatched are files of that name.
     "mnli": ClassificationDescription(
         kind="classification",
         files={"dev": "dev_matched.tsv", "test": "test_matched.tsv"},
@@ -68,7 +67,17 @@ GLUE: Mapping[str, TaskDescription] = {
         texts=("sentence1", "sentence2"),
         target="gold_label",
         metrics=("accuracy",),
-        submission={"test": "MNLI-m.tsv", "test_mismatched": "MNLI-mm.tsv"},
+        submission={"test": "MNLI-m.tsv"},
+    ),
+    # For a model of MNLI: text from other sources. Every average of GLUE takes this score too.
+    "mnli-mismatched": ClassificationDescription(
+        kind="classification",
+        files={"dev": "dev_mismatched.tsv", "test": "test_mismatched.tsv"},
+        id="index",
+        texts=("sentence1", "sentence2"),
+        target="gold_label",
+        metrics=("accuracy",),
+        submission={"test": "MNLI-mm.tsv"},
     ),
     "qnli": ClassificationDescription(
         kind="classification",
