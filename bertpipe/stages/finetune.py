@@ -104,9 +104,10 @@ def run(
     description = describe(task_name, settings.tasks)
     kind = kind_of(description)
     saved = open_model(model)
-    examples = choose(kind.read(data, "train", description), config)
-    dev = kind.read(data, "dev", description)
-    task = kind.learn(task_name, description, examples)
+    labelled, dev = (kind.read(data, split, description) for split in ("train", "dev"))
+    # From all of them: a draw of few may lack a label that dev has.
+    task = kind.learn(task_name, description, labelled)
+    examples = choose(labelled, config)
     if config.class_weights is not None:
         task = task.weighted(config.class_weights, examples)
     task.check(dev)

@@ -330,6 +330,19 @@ def test_fewer_examples_may_train(tune: Make, finetune_settings: Make) -> None:
         tune(finetune_settings(train_examples=25))
 
 
+def test_a_draw_of_few_knows_the_labels_of_all(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """Two of thirty examples cannot have three labels; dev does, and the description names them."""
+    data = tmp_path / "data"
+    data.mkdir()
+    rows = "".join(f"great film\t{n % 3}\n" for n in range(30))
+    for split in ("train", "dev"):
+        (data / f"{split}.tsv").write_text("text\tlabel\n" + rows)
+    own = ClassificationDescription(kind="classification", label_names={"0": "a", "1": "b", "2": "c"})
+    settings = finetune_settings(train_examples=2, epochs=1).model_copy(update={"tasks": {"own": own}})
+    assert tune(settings, task="own", data=data).train_examples == 2
+    assert open_model(tmp_path / "out").labels == ("a", "b", "c")
+
+
 def test_bad_input_is_told_before_the_work(
     tune: Make, finetune_settings: Make, made: Path, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from transformers import BertConfig
 from transformers.loss.loss_utils import ForSequenceClassificationLoss
 
 from bertpipe.configs import Params
-from bertpipe.errors import TaskDataError
+from bertpipe.errors import CheckpointError, ConfigError, TaskDataError
 from bertpipe.model import TokenBatch
 from bertpipe.stages.eval import EvalSettings
 from bertpipe.tasks import Task
@@ -175,3 +175,28 @@ def test_labels_may_be_named(tmp_path: Path) -> None:
     described = Params.load(params).read(EvalSettings).tasks["x"]
     assert isinstance(described, ClassificationDescription)
     assert described.label_names == {"0": "bad", "2": "good", "True": "sure"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label_names": {"True": "spam", "False": "ham"}}, "label_names has 'True', .* 'false', 'true'$"),
+        ({"label_names": {"true": "spam", "2": "odd"}}, "label_names has '2', but .* are 'false', 'true'$"),
+        ({"metrics": ("f1",), "positive": "spam"}, "positive is 'spam', but .* are false, true$"),
+    ],
+)
+def test_what_is_said_of_labels_is_about_those_of_the_data(changes: dict[str, Any], message: str) -> None:
+    """A name that no label has would be refused of the model later, and F1 of no label be 0."""
+    described = ClassificationDescription(kind="classification", **changes)
+    with pytest.raises(ConfigError, match=rf"^tasks\.mails\.{message}"):
+        Classification.learn("mails", described, examples_of("true", "false"))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"label_names": {"1": "spam"}}, {"metrics": ("f1",), "positive": "spam"}]
+)
+def test_a_model_must_know_the_labels_that_are_spoken_of(changes: dict[str, Any]) -> None:
+    """Else its answers are about something else."""
+    described = ClassificationDescription(kind="classification", **changes)
+    with pytest.raises(CheckpointError, match="the model knows no, yes, but not 'spam' of mails"):
+        Classification.restore("mails", described, labels=("no", "yes"), config={})

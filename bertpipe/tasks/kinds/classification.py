@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from torch import Tensor
 from torch.nn import functional
 
-from bertpipe.errors import CheckpointError, TaskDataError
+from bertpipe.errors import CheckpointError, ConfigError, TaskDataError
 from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
@@ -54,6 +54,13 @@ class ClassificationDescription(SubmittedDescription):
             raise ValueError("the score f1 needs positive, the label that it is about")
         return self
 
+    @property
+    def spoken_of(self) -> tuple[str, ...]:
+        """Return the labels that the description takes for granted."""
+        if "f1" not in self.metrics or self.positive is None:
+            return tuple(self.label_names.values())
+        return (*self.label_names.values(), self.positive)
+
 
 @dataclass(frozen=True)
 class Classification(Task[ClassificationDescription, TextExample, Inputs]):
@@ -79,6 +86,7 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         """Take the labels from the training examples, in sorted order.
 
         Raises:
+            ConfigError: the description speaks of a label that no example has.
             TaskDataError: an example has no label, or all have the same.
         """
         counts = Counter(label_of(example, description) for example in examples)
@@ -87,7 +95,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
                 f"all {len(examples)} training examples of {name} have the label {next(iter(counts))!r}",
                 hint="a classifier needs at least two labels",
             )
-        return cls(name, description, tuple(sorted(counts)))
+        labels = tuple(sorted(counts))
+        _check_described(name, description, labels, examples)
+        return cls(name, description, labels)
 
     @classmethod
     def restore(
@@ -101,9 +111,9 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
         """Return the task with the model's labels.
 
         Raises:
-            CheckpointError: the model does not know a label that the description names.
+            CheckpointError: the model does not know a label that the description speaks of.
         """
-        unknown = [label for label in description.label_names.values() if label not in labels]
+        unknown = [label for label in description.spoken_of if label not in labels]
         if labels and unknown:
             raise CheckpointError(
                 f"the model knows {', '.join(labels)}, but not {unknown[0]!r} of {name}",
@@ -228,12 +238,36 @@ class _Scorer:
             case "accuracy":
                 return confusion.accuracy(counts)
             case "f1":
-                positive = self.description.positive
-                return confusion.f1(counts, self.labels.index(positive)) if positive in self.labels else 0.0
+                assert self.description.positive is not None
+                return confusion.f1(counts, self.labels.index(self.description.positive))
             case "macro_f1":
                 return confusion.macro_f1(counts)
             case "matthews_correlation":
                 return confusion.matthews_correlation(counts)
+
+
+def _check_described(
+    name: str, description: ClassificationDescription, labels: Sequence[str], examples: Sequence[TextExample]
+) -> None:
+    """See that what the description says of labels is about those of the data.
+
+    Raises:
+        ConfigError: no example has a label that it speaks of; its key may not be what the data writes.
+    """
+    for key, label in description.label_names.items():
+        if label not in labels:
+            written = sorted({str(example.target) for example in examples})
+            raise ConfigError(
+                f"tasks.{name}.label_names has {key!r}, but the labels of the training data are "
+                f"{', '.join(map(repr, written))}",
+                hint="write a label as the data does, in quotes where YAML takes it for something else "
+                "({'true': spam}), and leave out those that no example has",
+            )
+    if "f1" in description.metrics and description.positive not in labels:
+        raise ConfigError(
+            f"tasks.{name}.positive is {description.positive!r}, but the labels are {', '.join(labels)}",
+            hint="use the name that label_names gives the label",
+        )
 
 
 def calibration_of(
