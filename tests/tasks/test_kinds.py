@@ -153,6 +153,16 @@ def test_a_regression_tells_the_scores_that_are_asked_for() -> None:
         RegressionDescription(kind="regression", metrics=("f1",))
 
 
+def test_a_number_at_the_threshold_is_positive() -> None:
+    """As float32, 0.7 would be less than 0.7; the targets alone are so short."""
+    description = RegressionDescription(kind="regression", metrics=("f1",), threshold=0.7)
+    task = Regression.restore("things", description, labels=(), config={})
+    gold = examples_of(0.7, 0.1)
+    report = task.judge(gold, [{"prediction": value} for value in (0.7, 0.1)], split="dev").report
+    assert report.scores == {"f1": 1.0}
+    assert {target.dtype for target in task.targets(gold, NOTHING)} == {np.dtype(np.float32)}
+
+
 def test_numbers_of_a_table_are_parsed(tmp_path: Path) -> None:
     """All is text there; in JSON a text is still no number."""
     (tmp_path / "dev.tsv").write_text("text\tscore\na\t4.50\nb\t-1e1\n")

@@ -103,7 +103,7 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
 
     def targets(self, examples: Sequence[TextExample], inputs: Inputs) -> list[NDArray[np.float32]]:
         """Return the numbers, float32 ``[1]`` an example."""
-        return list(self._numbers(examples)[:, None])
+        return list(self._numbers(examples).astype(np.float32)[:, None])
 
     def term(self, outputs: Tensor, targets: Tensor, tokens: TokenBatch) -> Term:
         """Return the squared error."""
@@ -143,7 +143,7 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
             primary=self.description.metrics[0],
             extra=_what_is_positive(self.description),
         )
-        mean = np.full(len(gold), gold.mean(dtype=np.float64))
+        mean = np.full(len(gold), gold.mean())
         return Judgement(
             report=report,
             scorer=scorer,
@@ -151,15 +151,15 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
             constant_prediction=regression.is_constant(predicted),
         )
 
-    def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.float32]:
-        return np.array([_number(example, self.description) for example in examples], dtype=np.float32)
+    def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.float64]:
+        return np.array([_number(example, self.description) for example in examples])
 
 
 @dataclass(frozen=True)
 class _Scorer:
     """The scores of some of the predictions."""
 
-    gold: NDArray[np.float32]
+    gold: NDArray[np.float64]
     predicted: NDArray[np.float64]
     description: RegressionDescription
 
