@@ -6,12 +6,12 @@ Read examples, encode them, give the head and the loss, turn outputs into predic
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 from bertpipe.configs import Settings
@@ -53,6 +53,15 @@ class Description(Settings):
         description="File names by split, such as {dev: dev_matched.tsv}; unset: the split's name with the "
         "format's ending.",
     )
+
+    @field_validator("files")
+    @classmethod
+    def _lie_in_the_folder(cls, files: dict[str, str]) -> dict[str, str]:
+        """What lies elsewhere would be in no hash of the data: a change of it would go unseen."""
+        for name in files.values():
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                raise ValueError(f"{name} lies outside the task's folder, the one that --data names")
+        return files
 
     def of_split(self, split: str) -> Self:
         """Return what of the description is about one split."""

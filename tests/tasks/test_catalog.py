@@ -46,6 +46,16 @@ def test_an_unknown_task_is_told_with_the_known_ones() -> None:
     assert caught.value.hint is not None and "did you mean" not in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["/elsewhere/dev.tsv", "../dev.tsv", "labeled/../../dev.tsv"])
+def test_files_lie_in_the_folder_of_the_task(name: str) -> None:
+    """Its hash is that of the data: what lies outside could change unseen."""
+    with pytest.raises(
+        ConfigError, match=r"tasks\.cola\.files = .*: .*dev\.tsv lies outside the task's folder"
+    ):
+        sections({"cola": {"files": {"dev": name}}})
+    assert sections({"cola": {"files": {"dev": "labeled/dev.tsv"}}})
+
+
 def test_three_texts_are_too_many() -> None:
     """BERT has two segments."""
     with pytest.raises(ValueError, match="texts"):
