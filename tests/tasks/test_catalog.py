@@ -15,7 +15,7 @@ class OnlyTasks(Settings):
     tasks: Tasks
 
 
-def sections(entries: dict[str, Any]) -> Tasks:
+def sections(entries: dict[Any, Any]) -> Tasks:
     """Read a section ``tasks``."""
     return Params({"tasks": entries}).read(OnlyTasks).tasks
 
@@ -74,6 +74,23 @@ def test_what_is_said_of_a_known_task_goes_on_top() -> None:
     own = {"files": {"dev": "d.tsv"}, "metrics": ("accuracy",)}
     assert said == CATALOG["cola"].model_copy(update=own) != CATALOG["cola"]
     assert describe("MNLI", {}) == CATALOG["mnli"]
+
+
+def test_the_case_of_a_known_name_does_not_matter() -> None:
+    """What is said of CoLA is said of cola; names of one's own stay as they are."""
+    own = sections({"CoLA": {"metrics": ["accuracy"]}, "Mine": {"kind": "regression"}})
+    for name in ("CoLA", "cola", "COLA"):
+        assert describe(name, own) == own["CoLA"] != CATALOG["cola"]
+    with pytest.raises(ConfigError, match="unknown task 'mine'"):
+        describe("mine", own)
+
+
+def test_a_task_may_be_called_by_a_number() -> None:
+    """YAML does not read it as text; one that is not known must say its kind as any other."""
+    own = sections({2024: {"kind": "regression"}})
+    assert describe("2024", own).kind == "regression"
+    with pytest.raises(ConfigError, match=r"tasks\.2024\.kind is not set"):
+        sections({2024: {}})
 
 
 def test_files_of_a_known_task_are_said_split_by_split() -> None:

@@ -23,7 +23,8 @@ def _over_the_catalog(entries: Any) -> Any:
     """Complete an entry of a known name that does not say its kind by what the catalog says."""
     if not isinstance(entries, Mapping):
         return entries
-    return {name: _completed(name, entry) for name, entry in entries.items()}
+    # YAML reads a name such as 2024 as a number.
+    return {str(name): _completed(str(name), entry) for name, entry in entries.items()}
 
 
 def _completed(name: str, entry: Any) -> Any:
@@ -43,12 +44,13 @@ Tasks = Annotated[dict[str, TaskDescription], BeforeValidator(_over_the_catalog)
 def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
     """Return what is known of a task: from the user's section ``tasks``, else from the catalog.
 
-    The catalog takes upper case for lower case: official folders are called ``CoLA`` and ``MNLI``.
+    A name of the catalog may be in upper case, here and in the section: official folders are called
+    ``CoLA`` and ``MNLI``.
 
     Raises:
         ConfigError: neither knows the name.
     """
-    known = own.get(name) or _known_as(name)
+    known = own.get(name) or _said_of(name, own) or _known_as(name)
     if known is None:
         names = sorted({*CATALOG, *own})
         near = difflib.get_close_matches(name, names, n=1)
@@ -58,6 +60,13 @@ def describe(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription:
             + "your own task is described under tasks.<name> in params.yaml",
         )
     return known
+
+
+def _said_of(name: str, own: Mapping[str, TaskDescription]) -> TaskDescription | None:
+    """Return what the user says of a task of the catalog, in whatever case either name is."""
+    lowered = name.lower()
+    said = (entry for other, entry in own.items() if other.lower() == lowered)
+    return next(said, None) if lowered in CATALOG else None
 
 
 def _known_as(name: str) -> TaskDescription | None:
