@@ -21,9 +21,16 @@ torch.set_num_threads(1)
 SQUAD = QuestionAnsweringDescription(kind="question_answering")
 
 
-def ask(*answers: str, name: str = "q", is_impossible: bool | None = None) -> Question:
+def ask(
+    *answers: str, name: str = "q", is_impossible: bool | None = None, lists_answers: bool = True
+) -> Question:
     found = tuple(Answer(text, "a b c d".find(text)) for text in answers)
-    return Question(name, "who?", "a b c d", found, is_impossible, f"dev.json: {name}")
+    return Question(name, "who?", "a b c d", found, is_impossible, f"dev.json: {name}", lists_answers)
+
+
+def answering() -> QuestionAnswering:
+    """Return a task in which a text may hold no answer."""
+    return QuestionAnswering("t", SQUAD, has_impossible=True)
 
 
 def said(text: str, difference: float | None = None) -> dict[str, Any]:
@@ -113,6 +120,26 @@ def test_whether_there_may_be_no_answer_is_learned() -> None:
     denied = SQUAD.model_copy(update={"impossible": False})
     with pytest.raises(TaskDataError, match=r"dev\.json: no: no answers, but t is a task where each"):
         QuestionAnswering.learn("t", denied, [ask("a"), ask(name="no", is_impossible=True)])
+
+
+@pytest.mark.parametrize(
+    ("silent", "message"),
+    [
+        (ask(name="typo", lists_answers=False), "dev.json: typo: neither answers, nor is_impossible: true"),
+        (ask(name="lost", is_impossible=False), "dev.json: lost: no answers, but the data says"),
+    ],
+)
+def test_answers_that_are_missing_are_no_silence(silent: Question, message: str) -> None:
+    """A question has no answer where the data says so; a mistyped field must not make it one."""
+    for check in (lambda some: QuestionAnswering.learn("t", SQUAD, some), answering().check):
+        with pytest.raises(TaskDataError, match=message):
+            check([ask("a"), silent])
+
+
+def test_whoever_says_that_there_may_be_no_answer_need_not_list_none() -> None:
+    """``impossible: true`` in the description says it of all questions without answers."""
+    said_so = SQUAD.model_copy(update={"impossible": True})
+    assert QuestionAnswering.learn("t", said_so, [ask("a"), ask(lists_answers=False)]).has_impossible
 
 
 def test_nothing_to_learn_is_told() -> None:

@@ -85,6 +85,7 @@ def test_own_data_is_read_from_lines(tmp_path: Path) -> None:
         write(tmp_path, content, "dev.jsonl"), "dev", LINES.model_copy(update={"fields": fields})
     )
     assert [question.answers for question in found] == [(Answer("Korea", 26),), (Answer("Seoul", 0),), (), ()]
+    assert [question.lists_answers for question in found] == [True, True, True, False]
     assert [question.id for question in found] == ["1", "2", "3", "4"]
     assert found[1].place == f"{tmp_path}/dev.jsonl:2"
 

@@ -32,9 +32,10 @@ def read_squad(path: Path) -> Iterator[Question]:
 def _question(asked: Any, context: str, place: str) -> Question:
     name = id_of(_value(asked, "id", place), "id", place)
     question = text_of(_value(asked, "question", place), "question", place)
-    answers = answers_of(asked.get("answers"), context, "answers", place)
+    listed = asked.get("answers")
+    answers = answers_of(listed, context, "answers", place)
     impossible = impossible_of(asked.get("is_impossible"), answers, "is_impossible", place)
-    return Question(name, question, context, answers, impossible, place)
+    return Question(name, question, context, answers, impossible, place, listed is not None)
 
 
 def _members(value: Any, name: str, place: str) -> Iterator[tuple[Any, str]]:

@@ -104,6 +104,7 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
                 hint="a split without answers cannot be trained on or scored; where a text holds none, "
                 "say is_impossible: true",
             )
+        self._check_silence(examples)
         unanswered = next((question for question in examples if not question.answers), None)
         if unanswered is not None and not self.has_impossible:
             raise TaskDataError(
@@ -111,6 +112,27 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
                 hint="where a text may hold none, set impossible: true in the task's description and train "
                 "on such questions too",
             )
+
+    def _check_silence(self, examples: Sequence[Question]) -> None:
+        """See that a question without answers has none because the data says so, not by a name mistyped.
+
+        Raises:
+            TaskDataError: its answers are missing.
+        """
+        for question in examples:
+            if question.is_labelled:
+                continue
+            if question.is_impossible is False:
+                raise TaskDataError(
+                    f"{question.place}: no answers, but the data says that there is one",
+                    hint="give its answers, or say is_impossible: true",
+                )
+            if not question.lists_answers and self.description.impossible is None:
+                raise TaskDataError(
+                    f"{question.place}: neither answers, nor is_impossible: true",
+                    hint="where a text holds no answer, say so, or list none: []; other names of fields go "
+                    f"under tasks.{self.name}.fields",
+                )
 
     def encode(self, examples: Sequence[Question], tokenizer: Tokenizer, *, max_seq_length: int) -> Windows:
         """Return one window a question, or several where the text is long."""

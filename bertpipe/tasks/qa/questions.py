@@ -34,6 +34,7 @@ class Question:
         answers: the right ones; none where the text does not answer it, or the data does not say.
         is_impossible: whether the text does not answer it; none where the data does not say.
         place: file and place in it, for messages.
+        lists_answers: whether the data has a list of answers, be it empty.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Question:
     answers: tuple[Answer, ...]
     is_impossible: bool | None
     place: str
+    lists_answers: bool = True
 
     @property
     def target(self) -> list[str] | None:

@@ -81,10 +81,11 @@ def _question(record: Record, fields: QuestionFields) -> Question:
     place = record.place
     name = id_of(field(record, fields.id), fields.id, place)
     question, context = text_field(record, fields.question), text_field(record, fields.context)
-    answers = answers_of(optional_field(record, fields.answers), context, fields.answers, place)
+    listed = optional_field(record, fields.answers)
+    answers = answers_of(listed, context, fields.answers, place)
     said = optional_field(record, fields.is_impossible)
     impossible = impossible_of(said, answers, fields.is_impossible, place)
-    return Question(name, question, context, answers, impossible, place)
+    return Question(name, question, context, answers, impossible, place, listed is not None)
 
 
 def _check_ids(questions: Sequence[Question]) -> None:
