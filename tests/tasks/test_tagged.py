@@ -1,6 +1,7 @@
 """Reading tagged words: whatever is wrong is told by file and line."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,25 @@ def test_characters_of_klue_are_read(tmp_path: Path) -> None:
     assert told([only]) == [("서|울|가|#", "B-LC|I-LC|O|O")]
     assert only.id == "ner-1" and only.place == f"{tmp_path}/dev.tsv:3"
     assert only.texts == [["서", "울"], ["가", "#"]]
+
+
+def test_characters_without_tags_are_read(tmp_path: Path) -> None:
+    """They are the same characters, in the same words: a space is still a line of its own."""
+    tagged = "".join(f"{line}\n" for line in (*KLUE.splitlines(), "", "나\tO"))
+    bare = "\n".join(line if line.startswith("##") else line.split("\t")[0] for line in tagged.split("\n"))
+    known = read(tmp_path, tagged, format="klue_ner")
+    assert read(tmp_path, bare, format="klue_ner") == [replace(sentence, tags=None) for sentence in known]
+    with pytest.raises(TaskDataError, match=r"dev\.tsv:1: '가나' is not one character"):
+        read(tmp_path, "가나\n", format="klue_ner")
+
+
+@pytest.mark.parametrize("tag_column", [None, -1, 1, 3])
+def test_a_single_column_has_no_tags(tag_column: int | None, tmp_path: Path) -> None:
+    """Wherever they stand in the files that have some; the words must be there."""
+    (only,) = read(tmp_path, "Anna\nruns\n", tag_column=tag_column)
+    assert (only.words, only.tags) == (("Anna", "runs"), None)
+    with pytest.raises(TaskDataError, match=r"dev\.conll:1: no column 1, the line has 1"):
+        read(tmp_path, "Anna\n", token_column=1, tag_column=tag_column)
 
 
 def test_lists_of_words_are_read(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bertpipe.errors import TaskDataError
-from bertpipe.tasks.formats.files import Line, blocks_of, read_text
+from bertpipe.tasks.formats.files import Line, blocks_of, lines_of, read_text
 from bertpipe.tasks.formats.sentences import Sentence
 
 _DOCUMENT = "-DOCSTART-"
+_KLUE_COMMENT = "##"
 
 # Columns of CoNLL-U, by the names that its description gives them.
 _CONLLU = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
@@ -24,7 +25,7 @@ def read_columns(path: Path, *, token_column: int, tag_column: int) -> Iterator[
     Args:
         path: the file.
         token_column: of the word, from 0; negative: from the last.
-        tag_column: of its tag; where it is the word's own, the file has no tags.
+        tag_column: of its tag; a file in which it is the word's own, or the only one, has no tags.
 
     Raises:
         TaskDataError: a line has another number of columns than the first, or no tag.
@@ -51,8 +52,14 @@ class _Columns:
 
     @property
     def has_tags(self) -> bool:
-        token, tag = (column % self._count for column in self._wanted)
+        token, tag = self._places
         return token != tag
+
+    @property
+    def _places(self) -> tuple[int, int]:
+        """Return both columns from 0; one column is that of words and tags, whatever is set."""
+        token, tag = self._wanted
+        return token % self._count, tag % self._count
 
     def of(self, line: Line) -> tuple[str, str]:
         number, text = line
@@ -60,14 +67,14 @@ class _Columns:
             self._tabs = "\t" in text
         fields = text.split("\t") if self._tabs else re.split(r" +", text.strip(" "))
         self._check(len(fields), f"{self._path}:{number}")
-        word, tag = (fields[column] for column in self._wanted)
+        word, tag = (fields[column] for column in self._places)
         if not tag and self.has_tags:
             raise _no_tag(f"{self._path}:{number}", word)
         return word, tag
 
     def _check(self, count: int, place: str) -> None:
         if not self._count:
-            for column in self._wanted:
+            for column in self._wanted if count > 1 else self._wanted[:1]:
                 if not -count <= column < count:
                     raise TaskDataError(
                         f"{place}: no column {column}, the line has {count}",
@@ -123,33 +130,38 @@ def read_klue_ner(path: Path) -> Iterator[Sentence]:
     """Yield the sentences of a KLUE-NER file: a character a line, a space has a line of its own.
 
     Spaces say where words end, and are no characters to tag: the official scorer leaves them out.
-    Lines with ``##`` are comments; one with a tab names the sentence that follows.
+    Lines with ``##`` are comments; one with a tab names the sentence that follows. Without tags a line
+    is the character alone.
 
     Raises:
         TaskDataError: a line holds no single character, or no tag.
     """
+    text = read_text(path)
+    has_tags = any("\t" in line and not line.startswith(_KLUE_COMMENT) for _, line in lines_of(text))
     number = 0
-    for block in blocks_of(read_text(path)):
+    # Without tags a line that is a space stands between two words, not between two sentences.
+    for block in blocks_of(text, blank=" \t" if has_tags else ""):
         name = str(number)
         rows: list[tuple[int, str, str, bool]] = []
         glued = False
-        for line, text in block:
-            if text.startswith("##"):
-                found, tab, _ = text[2:].partition("\t")
+        for line, content in block:
+            if content.startswith(_KLUE_COMMENT):
+                found, tab, _ = content.removeprefix(_KLUE_COMMENT).partition("\t")
                 name = found.strip() if tab else name
                 continue
-            character, tag = _character(text, f"{path}:{line}")
+            character, tag = _character(content, f"{path}:{line}", has_tags=has_tags)
             if character != " ":
                 rows.append((line, character, tag, glued))
             glued = character != " "
         if rows:
             lines, words, tags, joined = zip(*rows, strict=True)
-            yield Sentence(name, words, tags, f"{path}:{lines[0]}", glued=joined)
+            known = tags if has_tags else None
+            yield Sentence(name, words, known, f"{path}:{lines[0]}", glued=joined)
             number += 1
 
 
-def _character(text: str, place: str) -> tuple[str, str]:
-    fields = text.split("\t")
+def _character(text: str, place: str, *, has_tags: bool) -> tuple[str, str]:
+    fields = text.split("\t") if has_tags else [text, ""]
     if len(fields) != 2:
         raise TaskDataError(
             f"{place}: {_columns(len(fields))}, a line of KLUE-NER has 2: a character, a tab and its tag"
@@ -159,7 +171,7 @@ def _character(text: str, place: str) -> tuple[str, str]:
         raise TaskDataError(
             f"{place}: {character!r} is not one character", hint="files of words have format: conll"
         )
-    if not tag:
+    if not tag and has_tags:
         raise _no_tag(place, character)
     return character, tag
 

@@ -91,11 +91,11 @@ def lines_of(text: str) -> Iterator[Line]:
         yield number, line.removesuffix("\r")
 
 
-def blocks_of(text: str) -> Iterator[list[Line]]:
-    """Yield the lines that stand together: blank ones, of spaces and tabs at most, stand between."""
+def blocks_of(text: str, *, blank: str = " \t") -> Iterator[list[Line]]:
+    """Yield the lines that stand together: those that hold nothing but ``blank`` stand between."""
     block: list[Line] = []
     for number, line in lines_of(text):
-        if line.strip(" \t"):
+        if line.strip(blank):
             block.append((number, line))
         elif block:
             yield block
