@@ -25,6 +25,9 @@ SUPPORTED: Mapping[str, Any] = {
     "tie_word_embeddings": True,
 }
 
+# Models with a name for each class; transformers does not write the names of two that nobody has named.
+_CLASSIFIERS = ("BertForSequenceClassification", "BertForTokenClassification")
+
 
 @dataclass(frozen=True)
 class SavedModel:
@@ -34,7 +37,8 @@ class SavedModel:
         folder: where it stands.
         shape: the encoder's shape.
         architecture: the Hugging Face class that it was saved for.
-        labels: the classes by id; empty where the model has none.
+        labels: the classes by id, called as transformers does where they have no names; empty where the
+            model has none.
         extra: what else ``config.json`` says.
         content_hash: names the folder as an input.
     """
@@ -101,15 +105,24 @@ def open_model(folder: Path) -> SavedModel:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
         raise CheckpointError(f"{folder / CONFIG}: {where}: {problem['msg']}") from None
-    labels = {int(number): name for number, name in (values.get("id2label") or {}).items()}
+    architecture = next(iter(values.get("architectures") or []), "BertModel")
     return SavedModel(
         folder=folder,
         shape=shape,
-        architecture=next(iter(values.get("architectures") or []), "BertModel"),
-        labels=tuple(labels[number] for number in sorted(labels)),
+        architecture=architecture,
+        labels=_labels(values, architecture),
         extra={name: value for name, value in values.items() if name not in known},
         content_hash=content_hash,
     )
+
+
+def _labels(values: Mapping[str, Any], architecture: str) -> tuple[str, ...]:
+    """Return the names of the classes; a single one is the number of a regression."""
+    named = {int(number): name for number, name in (values.get("id2label") or {}).items()}
+    count = values.get("num_labels", 2)
+    if not named and architecture in _CLASSIFIERS and count > 1:
+        return tuple(f"LABEL_{number}" for number in range(count))
+    return tuple(named[number] for number in sorted(named))
 
 
 def _read_config(folder: Path) -> Mapping[str, Any]:

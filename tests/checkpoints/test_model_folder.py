@@ -11,7 +11,14 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BertModel
+from transformers import (
+    BertConfig,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+    BertModel,
+    PreTrainedModel,
+)
 
 from bertpipe.checkpoints import load_weights, open_model, write_model
 from bertpipe.errors import ArtifactError, CheckpointError
@@ -115,6 +122,38 @@ def test_an_unset_feed_forward_width_is_written_out(tmp_path: Path) -> None:
     model = PretrainingModel(shape, predicts_next_sentence=True)
     write_model(tmp_path, model, shape=shape, architecture="BertForPreTraining", tokenizer=tokenizer_of(12))
     assert json.loads((tmp_path / "config.json").read_text())["intermediate_size"] == 64
+
+
+@pytest.mark.parametrize(
+    ("model", "classes", "expected"),
+    [
+        (BertForSequenceClassification, 2, ("LABEL_0", "LABEL_1")),
+        (BertForTokenClassification, 3, ("LABEL_0", "LABEL_1", "LABEL_2")),
+        (BertForQuestionAnswering, 2, ()),
+        (BertModel, 2, ()),
+    ],
+)
+def test_classes_without_names_are_called_as_transformers_does(
+    model: type[PreTrainedModel], classes: int, expected: tuple[str, ...], tmp_path: Path
+) -> None:
+    """It leaves the names of two out of the file; where there are no classes there are no labels."""
+    values = SHAPE.model_dump(include={"hidden_size", "num_attention_heads", "vocab_size"})
+    model(BertConfig(**values, num_hidden_layers=1, num_labels=classes)).save_pretrained(tmp_path)
+    assert open_model(tmp_path).labels == expected
+
+
+def test_a_regression_has_no_labels(tmp_path: Path) -> None:
+    """Its single number is no class."""
+    (tmp_path / "model").mkdir()
+    write_model(
+        tmp_path / "model",
+        SequenceModel(SHAPE, outputs=1),
+        shape=SHAPE,
+        architecture="BertForSequenceClassification",
+        tokenizer=tokenizer_of(12),
+        extra={"num_labels": 1},
+    )
+    assert open_model(tmp_path / "model").labels == ()
 
 
 def test_a_stray_position_buffer_is_tolerated(folder: Path) -> None:
