@@ -52,11 +52,11 @@ def intervals(scorer: Scorer, ids: Sequence[str], *, samples: int) -> dict[str, 
 
 
 def difference(first: Scorer, second: Scorer, ids: Sequence[str], *, samples: int) -> dict[str, Difference]:
-    """Return the paired difference of each score: both models meet the same draws.
+    """Return the paired difference of each score that both have: both models meet the same draws.
 
     Args:
         first: scorer of one model.
-        second: scorer of the other, which has the same scores.
+        second: scorer of the other.
         ids: names of the examples, in the order of both.
         samples: number of draws, at least one.
     """
@@ -72,6 +72,7 @@ def difference(first: Scorer, second: Scorer, ids: Sequence[str], *, samples: in
             p_value=_p_value(other[name] - one[name]),
         )
         for name in before
+        if name in after
     }
 
 

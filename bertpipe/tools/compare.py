@@ -44,7 +44,7 @@ class CompareSummary:
         n: number of examples.
         samples: number of draws of examples.
         primary: the score to compare by.
-        scores: the difference of each score, the second model's minus the first's.
+        scores: the difference of each score that both have, the second model's minus the first's.
     """
 
     task: str
@@ -76,7 +76,8 @@ def run(settings: CompareSettings, *, first: Path, second: Path, data: Path, out
         out: the folder to write.
 
     Raises:
-        ArtifactError: a folder is no whole output of ``eval``, or the two are of other tasks or data.
+        ArtifactError: a folder is no whole output of ``eval``, or the two are of other tasks or data, or
+            are to be compared by other scores.
         TaskDataError: the data cannot be read.
     """
     check_replaceable(out, stage="compare", inputs=[first, second, data])
@@ -84,6 +85,12 @@ def run(settings: CompareSettings, *, first: Path, second: Path, data: Path, out
     _check_same(one, other, data)
     examples = _examples(one, data)
     before, after = _judged(one, examples), _judged(other, examples)
+    if before.report.primary != after.report.primary:
+        raise ArtifactError(
+            f"models are compared by {before.report.primary} in {first}, but by {after.report.primary} in "
+            f"{second}",
+            hint="run 'eval' again for one of them, with the same tasks.<name>.metrics",
+        )
     samples = settings.compare.bootstrap_samples
     ids = [example.id for example in examples]
     found = difference(before.scorer, after.scorer, ids, samples=samples)
@@ -100,7 +107,8 @@ def _read(folder: Path) -> _Answers:
     scores = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     if not {"labels", "facts"} <= scores.keys():
         raise ArtifactError(f"{folder}: written by bertpipe {manifest.version}", hint="run 'eval' again")
-    lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    # Not splitlines: an answer may hold what Unicode takes for the end of a line.
+    lines = (folder / "predictions.jsonl").read_text(encoding="utf-8").removesuffix("\n").split("\n")
     return _Answers(folder, manifest, scores, [json.loads(line) for line in lines])
 
 

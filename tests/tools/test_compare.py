@@ -1,7 +1,7 @@
 """Two models on the same examples: how sure their difference is."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,7 @@ from bertpipe.tools.compare import CompareConfig, CompareSettings, CompareSummar
 Answer = Callable[..., Path]
 N = 200
 GOLD = ["yes" if number % 3 else "no" for number in range(N)]
-DESCRIPTION = {
-    "name": "mine",
-    "kind": "classification",
-    "texts": ["text"],
-    "metrics": ["accuracy", "macro_f1"],
-}
+DESCRIPTION = {"name": "mine", "kind": "classification", "texts": ["text"]}
 
 
 @pytest.fixture
@@ -40,20 +35,33 @@ def data(tmp_path: Path) -> Path:
 def answer(tmp_path: Path, data: Path) -> Answer:
     """Return a function that writes an output of ``eval`` in which some answers are wrong."""
 
-    def make(name: str, wrong: set[int], *, without: str = "", first_id: str = "q0", **changes: Any) -> Path:
+    def make(
+        name: str,
+        wrong: set[int],
+        *,
+        without: str = "",
+        first_id: str = "q0",
+        metrics: Sequence[str] = ("accuracy", "macro_f1"),
+        **changes: Any,
+    ) -> Path:
         answers = [{"yes": "no", "no": "yes"}[g] if n in wrong else g for n, g in enumerate(GOLD)]
         rows = [
-            {"id": f"q{n}" if n else first_id, "target": gold, "prediction": answer}
+            {
+                "id": f"q{n}" if n else first_id,
+                "target": gold,
+                "prediction": answer,
+                "beside": "one\u2028line",
+            }
             for n, (gold, answer) in enumerate(zip(GOLD, answers, strict=True))
         ]
         scores = {"task": "mine", "kind": "classification", "split": "dev", "n": N}
         scores |= {"labels": ["no", "yes"], "facts": {}} | changes
         scores.pop(without, None)
         inputs = {"data": input_hash(data), "model": name}
-        settings = {"task": DESCRIPTION, "eval": {}}
+        settings = {"task": DESCRIPTION | {"metrics": metrics}, "eval": {}}
         with written_whole(tmp_path / name, stage="eval", settings=settings, inputs=inputs) as output:
             write_json(output.folder / "scores.json", scores)
-            text = "".join(json.dumps(row) + "\n" for row in rows)
+            text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
             (output.folder / "predictions.jsonl").write_text(text)
         return tmp_path / name
 
@@ -96,6 +104,16 @@ def test_pairs_tell_more_than_two_intervals(answer: Answer, data: Path) -> None:
     accuracy = run(worse, better, data, 1000).scores["accuracy"]
     assert accuracy.difference == pytest.approx(0.06)
     assert 1.96 * (0.7 * 0.3 / N) ** 0.5 > 0.06 and accuracy.interval[0] > 0
+
+
+def test_scores_that_one_of_them_lacks_are_left_out(answer: Answer, data: Path) -> None:
+    """Whichever it is: what both are compared by is told, and the others that both have."""
+    many, few = answer("many", {1}), answer("few", {2}, metrics=["accuracy", "matthews_correlation"])
+    assert list(run(many, few, data, 10).scores) == list(run(few, many, data, 10).scores) == ["accuracy"]
+    other = answer("other", {2}, metrics=["macro_f1", "accuracy"])
+    with pytest.raises(ArtifactError, match=r"by accuracy in .*many, but by macro_f1 in .*other") as caught:
+        run(many, other, data, 10)
+    assert caught.value.hint is not None and "tasks.<name>.metrics" in caught.value.hint
 
 
 @pytest.mark.parametrize(
