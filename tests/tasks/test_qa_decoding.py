@@ -164,6 +164,15 @@ def test_no_legal_answer_is_the_empty_one(has_impossible: bool) -> None:
         assert [one["score_diff"] > 1e38 for one in predictions] == [True, True]
 
 
+@pytest.mark.parametrize("has_impossible", [True, False])
+def test_texts_without_any_token_are_answered_with_nothing(has_impossible: bool) -> None:
+    """Where all that is asked about is such a text there is no token at all."""
+    windows = windows_of("\u200b")
+    outputs = [np.zeros((int(n), 2), np.float32) for n in windows.lengths]
+    (prediction,) = answers(windows, outputs, has_impossible=has_impossible)
+    assert prediction["prediction"] == ""
+
+
 def test_texts_of_questions_about_one_context_are_its_slices() -> None:
     """Also in the second window, and for a second question with another text between."""
     windows = windows_of("c d e f g h i j k l m n", "x y z", "c d e f g h i j k l m n")

@@ -202,12 +202,13 @@ def _marked(record: Record, columns: Sequence[str]) -> list[str] | None:
     Raises:
         TaskDataError: one of them is missing, or holds something else.
     """
-    if not set(columns) & set(record.values):
+    if all(optional_field(record, name) is None for name in columns):
         return None
-    for name in columns:
-        if field(record, name) not in (0, 1, "0", "1"):
-            raise TaskDataError(f"{record.place}: {name!r} must be 0 or 1, found {record.values[name]!r}")
-    return [name for name in columns if record.values[name] in (1, "1")]
+    marks = {name: field(record, name) for name in columns}
+    for name, mark in marks.items():
+        if mark not in (0, 1, "0", "1"):
+            raise TaskDataError(f"{record.place}: {name!r} must be 0 or 1, found {mark!r}")
+    return [name for name, mark in marks.items() if mark in (1, "1")]
 
 
 def _labels(example: TextExample, description: MultiLabelDescription) -> list[str]:

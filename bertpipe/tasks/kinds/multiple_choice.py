@@ -230,6 +230,8 @@ def _endings(record: Record, description: MultipleChoiceDescription) -> list[str
         )
     listed = optional_field(record, names[0])
     if len(names) == 1 and isinstance(listed, list):
+        if not listed:
+            raise TaskDataError(f"{record.place}: {names[0]!r} lists no endings")
         return [text_field(Record({names[0]: text}, record.place), names[0]) for text in listed]
     return [text_field(record, name) for name in names]
 

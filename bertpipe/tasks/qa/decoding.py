@@ -97,9 +97,10 @@ def texts_of(spans: Spans, windows: Windows) -> list[str]:
     context_of = windows.context_numbers[spans.example_numbers]
     begins = contexts.begins[context_of]
     is_text = spans.firsts >= 0
-    offsets = contexts.tokens.offsets
-    starts = np.where(is_text, offsets[(begins + spans.firsts) * is_text, 0], 0)
-    ends = np.where(is_text, offsets[(begins + spans.lasts) * is_text, 1], 0)
+    # With a token of no characters at the end, which no answer is.
+    offsets = np.append(contexts.tokens.offsets, [[0, 0]], axis=0)
+    starts = offsets[np.where(is_text, begins + spans.firsts, -1), 0]
+    ends = offsets[np.where(is_text, begins + spans.lasts, -1), 1]
     texts = contexts.texts
     places = zip(context_of.tolist(), starts.tolist(), ends.tolist(), strict=True)
     return [texts[number][start:end] for number, start, end in places]

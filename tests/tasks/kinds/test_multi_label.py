@@ -61,6 +61,15 @@ def test_every_column_is_a_label(tmp_path: Path) -> None:
     assert MultiLabel.learn("topics", description, examples).labels == ("x", "y")
 
 
+def test_columns_may_be_nested(tmp_path: Path) -> None:
+    """A dot leads into an object, as with any field."""
+    marks = ({"x": 1, "y": 0}, {"x": 0, "y": 1})
+    _, examples = read(tmp_path, *({"is": one} for one in marks), columns=("is.x", "is.y"))
+    assert [example.target for example in examples] == [["is.x"], ["is.y"]]
+    with pytest.raises(TaskDataError, match=r"'is\.x' must be 0 or 1, found 2"):
+        read(tmp_path, {"is": {"x": 2, "y": 0}}, columns=("is.x", "is.y"))
+
+
 def test_the_averaged_loss_is_that_of_transformers(tmp_path: Path) -> None:
     """The sum over what is counted is the mean over examples and labels; so is the share that is right."""
     description, examples = read(tmp_path, {"labels": ["b", "a"]}, {"labels": []}, {"labels": ["c"]})

@@ -154,13 +154,14 @@ def test_scores_by_hand(tmp_path: Path) -> None:
         ({"ending0": "b", "ending1": "b"}, {}, r":2: no field 'sent1'"),
         ({"sent1": " ", "ending0": "b", "ending1": "b"}, {}, r":2: the context is empty \('sent1'\)"),
         ({"sent1": 4, "ending0": "b", "ending1": "b"}, {}, r":2: 'sent1' must be a text, found 4"),
+        ({"sent1": "a", "some": []}, {"endings": ("some",)}, r":2: 'some' lists no endings"),
     ],
 )
 def test_a_bad_record_is_told(
     fields: dict[str, Any], changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     """With file and line, and what there is instead."""
-    folder = write(tmp_path, [RECORDS[0], fields | {"label": 0}])
+    folder = write(tmp_path, [RECORDS[0] | {"some": ["b"]}, fields | {"label": 0}])
     description = MultipleChoiceDescription(kind="multiple_choice", **changes)
     with pytest.raises(TaskDataError, match=message):
         MultipleChoice.read(folder, "dev", description)
