@@ -1,8 +1,13 @@
-"""A model's answers to examples, some at a time: memory does not grow with what is asked."""
+"""A model's answers to examples, some at a time.
+
+So many are encoded at once, and their outputs kept until they are predictions; a forward pass is of a batch.
+What grows with what is asked are the examples and their predictions, which are returned whole.
+"""
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from bertpipe.errors import TrainingDivergedError
+from bertpipe.errors import ResourceError, TrainingDivergedError
+from bertpipe.model import TokenBatch
 from bertpipe.progress import Phase, Silent
 from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.inputs import Inputs, Numbers
 from bertpipe.tasks.task import Example, Prediction, Task
 from bertpipe.training import Precision, autocast
+from bertpipe.training.micro_batches import if_it_fits
 from bertpipe.vocab import Tokenizer
 
 PREDICTIONS = "predictions.jsonl"
@@ -54,6 +61,7 @@ class Answerer:
             phase: told how many are answered.
 
         Raises:
+            ResourceError: a forward pass does not fit into memory.
             TrainingDivergedError: an output is not finite.
         """
         phase = phase or Silent()
@@ -70,13 +78,19 @@ class Answerer:
         """Return the model's outputs for each sequence, float32 ``[1, C]`` or ``[tokens, C]``.
 
         Raises:
+            ResourceError: a forward pass does not fit into memory.
             TrainingDivergedError: an output is not finite.
         """
         self.model.to(self.device).eval()
         outputs: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(inputs.lengths)
         for numbers in by_length(inputs.lengths, batch_size=self.batch_size):
-            with autocast(self.precision, self.device):
-                given = self.model(inputs.batch(numbers).to(self.device)).float().cpu().numpy()
+            given = if_it_fits(partial(self._forward, inputs.batch(numbers)))
+            if given is None:
+                raise ResourceError(
+                    f"out of memory with {len(numbers)} sequences a forward pass, the longest of "
+                    f"{inputs.lengths[numbers].max()} tokens",
+                    hint="set a smaller eval.batch_size or predict.batch_size, or max_seq_length there",
+                )
             if not np.isfinite(given).all():
                 raise TrainingDivergedError(
                     "the model gives outputs that are not finite",
@@ -85,6 +99,11 @@ class Answerer:
             rows = inputs.lengths[numbers] if self.model.per_token else np.ones(len(numbers), dtype=np.int64)
             for number, part in zip(numbers, np.split(given, np.cumsum(rows)[:-1]), strict=True):
                 outputs[number] = part
+        return outputs
+
+    def _forward(self, batch: TokenBatch) -> NDArray[np.float32]:
+        with autocast(self.precision, self.device):
+            outputs: NDArray[np.float32] = self.model(batch.to(self.device)).float().cpu().numpy()
         return outputs
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from bertpipe.errors import TrainingDivergedError
-from bertpipe.model import ModelShape
+from bertpipe.errors import ResourceError, TrainingDivergedError
+from bertpipe.model import ModelShape, SequenceModel
 from bertpipe.tasks import Answerer, answering
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.kinds import Classification, ClassificationDescription
@@ -53,6 +53,22 @@ def test_examples_are_answered_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -
     assert [p["probabilities"]["x"] for p in parts] == pytest.approx(
         [p["probabilities"]["x"] for p in whole], abs=2e-6
     )
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: not enough")]
+)
+def test_a_lack_of_memory_names_the_setting(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a GPU and on a CPU: with what did not fit, and what to make smaller."""
+
+    def forward(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(SequenceModel, "forward", forward)
+    with pytest.raises(ResourceError, match="out of memory with 3 sequences a forward pass") as caught:
+        answerer().predictions(EXAMPLES)
+    hint = caught.value.hint
+    assert hint is not None and "eval.batch_size" in hint and "predict.batch_size" in hint
 
 
 def test_outputs_that_are_not_finite_are_an_error() -> None:
