@@ -121,6 +121,7 @@ def run(
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_device(runtime, progress)
     problem, new = start(config, task, head, saved, examples, dev)
+    problem.model.encoder.checkpointing = runtime.gradient_checkpointing
     if config.initialization == "pretrained":
         progress.note(f"not in {model}, so learned anew: {', '.join(part.rstrip('.') for part in new)}")
     with work_folder(

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 from transformers import (
     AutoModelForSequenceClassification,
     AutoTokenizer,
@@ -25,6 +27,7 @@ from bertpipe.artifacts import open_artifact, read_manifest
 from bertpipe.checkpoints import load_weights, open_model
 from bertpipe.errors import CheckpointError, ConfigError, StoppedError, TaskDataError
 from bertpipe.model import SequenceModel
+from bertpipe.model.encoder import EncoderLayer
 from bertpipe.progress import Silent
 from bertpipe.stages import finetune, pretrain
 from bertpipe.tasks.inputs import encode_texts
@@ -107,6 +110,25 @@ def test_watching_changes_no_byte(tune: Make, finetune_settings: Make, tmp_path:
     assert content_of(tmp_path / "plain") == content_of(tmp_path / "watched")
     assert {"peak_flops", "mfu", "tokens_per_second", "evaluate_seconds"} <= recorder.facts.keys()
     assert len(list(tmp_path.glob("board/finetune/*/events.out.tfevents.*"))) == 1
+
+
+def test_computing_layers_again_changes_nothing(tune: Make, finetune_settings: Make, tmp_path: Path) -> None:
+    """``runtime.gradient_checkpointing`` runs each layer twice an update, with the same dropout."""
+    calls = []
+    for name, again in (("plain", False), ("again", True)):
+        settings = finetune_settings(dropout=0.1, epochs=1)
+        runtime = settings.runtime.model_copy(update={"gradient_checkpointing": again})
+        training: list[nn.Module] = []
+
+        def count(module: nn.Module, _: object, seen: list[nn.Module] = training) -> None:
+            if isinstance(module, EncoderLayer) and module.training:
+                seen.append(module)
+
+        with register_module_forward_pre_hook(count):
+            tune(settings.model_copy(update={"runtime": runtime}), name)
+        calls.append(len(training))
+    assert content_of(tmp_path / "plain") == content_of(tmp_path / "again")
+    assert calls[1] == 2 * calls[0] > 0
 
 
 SLOWER_BELOW = {
