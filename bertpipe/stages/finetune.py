@@ -25,9 +25,10 @@ from bertpipe.tasks import (
     describe,
     kind_of,
     notes_of,
+    prepare_only_device,
     start,
 )
-from bertpipe.training import Outcome, prepare_device, run_training, write_curves
+from bertpipe.training import Outcome, run_training, write_curves
 
 CODE = (
     "artifacts",
@@ -119,7 +120,7 @@ def run(
         "task": {"name": task_name, **description.model_dump(mode="json")},
     }
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
-    device = prepare_device(runtime, progress)
+    device = prepare_only_device(runtime, progress)
     problem, new = start(config, task, head, saved, examples, dev)
     problem.model.encoder.checkpointing = runtime.gradient_checkpointing
     if config.initialization == "pretrained":

@@ -3,6 +3,7 @@
 from bertpipe.tasks.answering import Answerer, write_answers
 from bertpipe.tasks.catalog import Tasks, describe, kind_of
 from bertpipe.tasks.config import AnswerConfig, FinetuneConfig
+from bertpipe.tasks.device import prepare_only_device
 from bertpipe.tasks.ending import Ending
 from bertpipe.tasks.finetuning import Finetuning, TaskData
 from bertpipe.tasks.heads import Head
@@ -32,6 +33,7 @@ __all__ = [
     "finetuned_with",
     "kind_of",
     "notes_of",
+    "prepare_only_device",
     "start",
     "write_answers",
 ]

@@ -15,9 +15,9 @@ from bertpipe.progress import Progress
 from bertpipe.tasks.answering import Answerer
 from bertpipe.tasks.catalog import kind_of
 from bertpipe.tasks.config import AnswerConfig
+from bertpipe.tasks.device import prepare_only_device
 from bertpipe.tasks.kinds import TaskDescription
 from bertpipe.tasks.task import Example, Prediction, Task, notes_of
-from bertpipe.training import prepare_device
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def answer_split(
 
     Raises:
         CheckpointError: the model has no head, or one for another kind of task.
+        ConfigError: there is no such device, or other processes were started beside this one.
         TaskDataError: the data cannot be read, or does not say what is right.
     """
     examples = kind_of(description).read(data, config.split, description)
@@ -70,7 +71,7 @@ def answer_split(
         task.check(examples)
     for note in (notes := notes_of(examples)):
         progress.note(note)
-    answerer = open_answerer(saved, task, config, device=prepare_device(runtime, progress))
+    answerer = open_answerer(saved, task, config, device=prepare_only_device(runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
         predictions = answerer.predictions(examples, phase)
     return Answered(task, examples, predictions, notes)

@@ -10,7 +10,7 @@ from transformers import BertConfig, BertForSequenceClassification
 
 from bertpipe.artifacts import open_artifact, read_manifest
 from bertpipe.configs import RuntimeConfig
-from bertpipe.errors import ArtifactError, CheckpointError, TaskDataError
+from bertpipe.errors import ArtifactError, CheckpointError, ConfigError, TaskDataError
 from bertpipe.reports.sources import read_runs
 from bertpipe.stages import eval as eval_stage
 from bertpipe.stages import finetune
@@ -232,6 +232,17 @@ def test_a_users_description_is_used(score: Make, finetuned: Callable[[str], Pat
     own = ClassificationDescription(kind="classification", texts=("body",), target="verdict")
     summary = score(finetuned(FILMS), data=data, tasks={FILMS: own})
     assert "|n:1|" in summary.signature
+
+
+def test_one_process_answers(
+    score: Make, finetuned: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As one learns: those of torchrun would write to the same folder."""
+    model = finetuned(FILMS)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="2 processes were started"):
+        score(model)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_model_of_another_kind_is_refused(

@@ -400,6 +400,17 @@ def test_what_was_left_out_is_told_and_kept(tune: Make, finetune_settings: Make,
     assert read_manifest(tmp_path / "out").notes == notes
 
 
+def test_one_process_learns_a_task(
+    tune: Make, finetune_settings: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Those of torchrun would all do the same, and write to the same folder."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match=r"2 processes were started \(WORLD_SIZE\), but") as caught:
+        tune(finetune_settings())
+    assert caught.value.hint is not None and "without torchrun" in caught.value.hint
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_is_no_model_is_refused(tune: Make, finetune_settings: Make, vocabulary: Path) -> None:
     """A tokenizer folder is not one."""
     with pytest.raises(CheckpointError, match="is not a model folder"):
