@@ -1,8 +1,8 @@
 """How a model is fine-tuned, and how it answers."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bertpipe.configs import Settings
 from bertpipe.model import FeatureShape, Layers
@@ -51,6 +51,24 @@ class FinetuneConfig(OptimizerConfig):
     )
     precision: Precision = Field("fp32", description="Of the forward and backward pass.")
     seed: int = Field(0, ge=0, description="Of the head, the order, dropout and the choice of examples.")
+
+    @model_validator(mode="after")
+    def _features_go_together(self) -> Self:
+        if self.features is None and "features_hidden_size" in self.model_fields_set:
+            raise ValueError(
+                f"features_hidden_size = {self.features_hidden_size} has no meaning without features"
+            )
+        if self.features is not None and self.frozen_layers:
+            raise ValueError(
+                f"frozen_layers = {self.frozen_layers} has no meaning with features = {self.features}, "
+                "where no layer of the encoder learns"
+            )
+        if self.features is not None and self.layer_decay != 1:
+            raise ValueError(
+                f"layer_decay = {self.layer_decay} has no meaning with features = {self.features}, "
+                "where no layer of the encoder learns"
+            )
+        return self
 
     @property
     def feature_shape(self) -> FeatureShape | None:

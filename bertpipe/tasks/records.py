@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bertpipe.errors import TaskDataError
 from bertpipe.tasks.formats import (
@@ -52,6 +52,18 @@ class RecordsDescription(Description):
     @classmethod
     def _a_list_is_for_all_splits(cls, value: Any) -> Any:
         return {_ALL_SPLITS: value} if isinstance(value, list | tuple) else value
+
+    @model_validator(mode="after")
+    def _tables_alone_have_columns(self) -> Self:
+        said = {
+            "header": bool(self.header),
+            "quotes": self.quotes is not None,
+            "broken_rows": self.broken_rows == "skip",
+        }
+        name = next((name for name, is_said in said.items() if is_said), None)
+        if name is not None and self.format in ("jsonl", "json"):
+            raise ValueError(f"{name} has no meaning with format = {self.format}, only with tsv or csv")
+        return self
 
     def header_of(self, split: str) -> Sequence[str]:
         """Return the names of a split's columns; empty where its file tells them."""

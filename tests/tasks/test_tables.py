@@ -156,6 +156,19 @@ def test_the_format_is_told_by_the_ending_or_the_description(tmp_path: Path) -> 
     assert caught.value.hint is not None and "tasks.<name>.format" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "changes", [{"header": ["text", "label"]}, {"quotes": False}, {"broken_rows": "skip"}]
+)
+def test_what_tables_have_has_no_meaning_without(changes: dict[str, Any]) -> None:
+    """JSON names its fields, and has no rows; where files have several formats each takes what is its own."""
+    with pytest.raises(
+        ValueError, match=f"{next(iter(changes))} has no meaning with format = jsonl, only with"
+    ):
+        ClassificationDescription(kind="classification", format="jsonl", **changes)
+    for known in (None, "csv"):
+        assert ClassificationDescription(kind="classification", format=known, **changes)
+
+
 def test_two_files_of_one_split_are_refused(tmp_path: Path) -> None:
     """Both are named; a file that the description names wins."""
     written(tmp_path, ROWS)
