@@ -166,7 +166,7 @@ def ours(course: Course, device: torch.device) -> tuple[Any, Any]:
         for _ in train(problem, optimizer, plan, device=device, first_step=0):
             pass
 
-    return train_it, lambda: answerer.predictions(course.held_out)
+    return train_it, lambda: answerer.answers(course.held_out).predictions
 
 
 class Rows(Dataset[dict[str, Any]]):

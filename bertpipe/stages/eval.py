@@ -48,6 +48,8 @@ _TOLD_APART = ("initialization", "seed", "task", "train_examples")
 class EvalConfig(AnswerConfig):
     """The section ``eval``."""
 
+    SECTION = "eval"
+
     bootstrap_samples: int = Field(
         1000, ge=0, description="Draws of examples for the 95 % interval of each score; 0: no intervals."
     )
@@ -67,6 +69,7 @@ class EvalSummary:
 
     Attributes:
         scores: the figures by name; shares are not times 100.
+        truncated_examples: how many examples were too long and have been cut.
         intervals: where 95 % of each score lie over draws of the examples; empty where none were asked for.
         signature: the scores with what one must know to compare them.
         constant_prediction: true where the model answers the same for everything.
@@ -76,6 +79,7 @@ class EvalSummary:
     """
 
     scores: dict[str, float]
+    truncated_examples: int
     intervals: dict[str, Interval]
     signature: str
     constant_prediction: bool
@@ -147,6 +151,7 @@ def run(
     calibration = judgement.calibration
     return EvalSummary(
         scores=dict(judgement.report.scores),
+        truncated_examples=answered.truncated,
         intervals=found,
         signature=judgement.report.signature(),
         constant_prediction=judgement.constant_prediction,

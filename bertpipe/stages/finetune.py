@@ -185,7 +185,7 @@ def _judge(
         precision=config.precision,
         device=device,
     )
-    task, predictions = problem.task.calibrated(dev, answerer.predictions(dev))
+    task, predictions = problem.task.calibrated(dev, answerer.answers(dev).predictions)
     return task, task.judge(dev, predictions, split="dev")
 
 

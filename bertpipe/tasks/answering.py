@@ -32,6 +32,19 @@ _EXAMPLES_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a model answers to some examples.
+
+    Attributes:
+        predictions: one an example, in their order.
+        truncated: how many of them were too long and have lost tokens.
+    """
+
+    predictions: list[dict[str, Any]]
+    truncated: int
+
+
+@dataclass(frozen=True)
 class Answerer:
     """A model that answers a task.
 
@@ -53,8 +66,8 @@ class Answerer:
     precision: Precision
     device: torch.device
 
-    def predictions(self, examples: Sequence[Example], phase: Phase | None = None) -> list[dict[str, Any]]:
-        """Return the task's prediction for each example, in their order.
+    def answers(self, examples: Sequence[Example], phase: Phase | None = None) -> Answers:
+        """Return the task's prediction for each example.
 
         Args:
             examples: of the task.
@@ -66,12 +79,14 @@ class Answerer:
         """
         phase = phase or Silent()
         found: list[dict[str, Any]] = []
+        truncated = 0
         for start in range(0, len(examples), _EXAMPLES_AT_ONCE):
             some = examples[start : start + _EXAMPLES_AT_ONCE]
             inputs = self.task.encode(some, self.tokenizer, max_seq_length=self.max_seq_length)
             found += self.task.predictions(some, inputs, self.outputs(inputs))
+            truncated += inputs.truncated
             phase.advance(len(some))
-        return found
+        return Answers(found, truncated)
 
     @torch.inference_mode()
     def outputs(self, inputs: Inputs) -> list[NDArray[np.float32]]:

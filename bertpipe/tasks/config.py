@@ -1,6 +1,6 @@
 """How a model is fine-tuned, and how it answers."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -102,7 +102,13 @@ class FinetuneConfig(OptimizerConfig):
 
 
 class AnswerConfig(Settings):
-    """What the sections ``eval`` and ``predict`` have in common."""
+    """What the sections ``eval`` and ``predict`` have in common.
+
+    Attributes:
+        SECTION: the name of the section, for messages.
+    """
+
+    SECTION: ClassVar[str]
 
     split: str = Field("dev", min_length=1, description="The part of the data to answer.")
     batch_size: int = Field(64, ge=1, description="Sequences a forward pass.")

@@ -17,6 +17,7 @@ from bertpipe.tasks.catalog import kind_of
 from bertpipe.tasks.config import AnswerConfig
 from bertpipe.tasks.device import prepare_only_device
 from bertpipe.tasks.kinds import TaskDescription
+from bertpipe.tasks.start import check_positions
 from bertpipe.tasks.task import Example, Prediction, Task, notes_of
 
 
@@ -28,12 +29,14 @@ class Answered:
         task: as the model has learned it.
         examples: of the split.
         predictions: one an example.
+        truncated: how many examples were too long and have lost tokens.
         notes: what a user must know of how the examples were read.
     """
 
     task: Task[Any, Any, Any]
     examples: Sequence[Example]
     predictions: Sequence[Prediction]
+    truncated: int
     notes: tuple[str, ...]
 
 
@@ -62,7 +65,8 @@ def answer_split(
 
     Raises:
         CheckpointError: the model has no head, or one for another kind of task.
-        ConfigError: there is no such device, or other processes were started beside this one.
+        ConfigError: there is no such device, other processes were started beside this one, or the model
+            has not the positions that are asked for.
         TaskDataError: the data cannot be read, or does not say what is right.
     """
     examples = kind_of(description).read(data, config.split, description)
@@ -73,8 +77,14 @@ def answer_split(
         progress.note(note)
     answerer = open_answerer(saved, task, config, device=prepare_only_device(runtime, progress))
     with progress.phase("answer", total=len(examples), unit="examples") as phase:
-        predictions = answerer.predictions(examples, phase)
-    return Answered(task, examples, predictions, notes)
+        answers = answerer.answers(examples, phase)
+    if answers.truncated:
+        cut = (
+            f"{config.split}: {answers.truncated} of {len(examples)} examples were too long and have been cut"
+        )
+        progress.note(cut)
+        notes = (*notes, cut)
+    return Answered(task, examples, answers.predictions, answers.truncated, notes)
 
 
 def restore_task(
@@ -100,21 +110,34 @@ def restore_task(
 def open_answerer(
     saved: SavedModel, task: Task[Any, Any, Any], config: AnswerConfig, *, device: torch.device
 ) -> Answerer:
-    """Load a model to answer a task that was restored from it."""
+    """Load a model to answer a task that was restored from it.
+
+    Raises:
+        CheckpointError: the model's weights do not fit.
+        ConfigError: examples may be longer than the model has positions.
+    """
+    max_seq_length = _max_seq_length(saved, config)
     head = task.head.as_saved(saved.extra)
     network = head.build_empty(saved.shape)
     load_weights(network, saved, architecture=head.architecture)
-    longest = saved.shape.max_position_embeddings
-    trained_on = finetuned_with(saved.folder).get("max_seq_length", longest)
     return Answerer(
         task,
         network,
         saved.tokenizer(),
-        max_seq_length=min(longest, config.max_seq_length or trained_on),
+        max_seq_length=max_seq_length,
         batch_size=config.batch_size,
         precision=config.precision,
         device=device,
     )
+
+
+def _max_seq_length(saved: SavedModel, config: AnswerConfig) -> int:
+    """Return what is set, else the length in fine-tuning, else as many tokens as there are positions."""
+    if config.max_seq_length is None:
+        longest: int = finetuned_with(saved.folder).get("max_seq_length", saved.shape.max_position_embeddings)
+        return longest
+    check_positions(saved, config.max_seq_length, setting=f"{config.SECTION}.max_seq_length")
+    return config.max_seq_length
 
 
 def finetuned_with(model: Path) -> Mapping[str, Any]:

@@ -59,12 +59,7 @@ def start(
         CheckpointError: the model's weights do not fit.
         ConfigError: a setting asks for more than the model has.
     """
-    if config.max_seq_length > saved.shape.max_position_embeddings:
-        raise ConfigError(
-            f"finetune.max_seq_length = {config.max_seq_length}, but {saved.folder} has positions "
-            f"for {saved.shape.max_position_embeddings} tokens",
-            hint="use a smaller one",
-        )
+    check_positions(saved, config.max_seq_length, setting="finetune.max_seq_length")
     torch.manual_seed(randomness.torch_seed(config.seed, "weights"))
     network = head.build(_with_dropout(saved.shape, config.dropout))
     new = [part for part in Head.NEW if any(name.startswith(part) for name in network.state_dict())]
@@ -87,6 +82,20 @@ def start(
         frozen_layers=config.frozen_layers,
     )
     return problem, tuple(new)
+
+
+def check_positions(saved: SavedModel, max_seq_length: int, *, setting: str) -> None:
+    """See that a model has a position for each token of the longest sequence.
+
+    Raises:
+        ConfigError: it has not; ``setting`` is named.
+    """
+    if max_seq_length > saved.shape.max_position_embeddings:
+        raise ConfigError(
+            f"{setting} = {max_seq_length}, but {saved.folder} has positions "
+            f"for {saved.shape.max_position_embeddings} tokens",
+            hint="use a smaller one",
+        )
 
 
 def _with_dropout(shape: ModelShape, dropout: float | None) -> ModelShape:

@@ -22,6 +22,8 @@ from bertpipe.tasks import (
 class PredictConfig(AnswerConfig):
     """The section ``predict``."""
 
+    SECTION = "predict"
+
     split: str = Field("test", min_length=1, description="The part of the data to answer.")
 
 
@@ -39,11 +41,13 @@ class PredictSummary:
 
     Attributes:
         examples: how many.
+        truncated_examples: how many of them were too long and have been cut.
         finetuned_for: the task that the model has learned; none where it is not of our making.
         files: what was written, the files of the official scorer among it.
     """
 
     examples: int
+    truncated_examples: int
     finetuned_for: str | None
     files: list[str]
 
@@ -93,6 +97,7 @@ def run(
         files = write_answers(output.folder, answered.task, answered.examples, answered.predictions)
     return PredictSummary(
         examples=len(answered.examples),
+        truncated_examples=answered.truncated,
         finetuned_for=finetuned_with(model).get("task"),
         files=files,
     )

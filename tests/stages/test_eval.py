@@ -196,7 +196,7 @@ def test_what_cannot_be_scored_is_told(
 ) -> None:
     """By its place, before the model has worked, and nothing is written."""
     model = finetuned(FILMS)
-    monkeypatch.setattr(Answerer, "predictions", lambda *_: pytest.fail("the model has worked"))
+    monkeypatch.setattr(Answerer, "answers", lambda *_: pytest.fail("the model has worked"))
     data = write(tmp_path / "data", '{"text": "a", "label": "positive"}', line)
     with pytest.raises(TaskDataError, match=message):
         score(model, data=data)
@@ -307,9 +307,15 @@ def test_a_longer_example_is_cut_as_in_fine_tuning(
         for end in (f"dinner was {'great ' * 9}", f"winter was {'awful ' * 9}")
     ]
     data = write(tmp_path / "data", *lines)
-    score(tmp_path / "short", data=data)
+    summary = score(tmp_path / "short", data=data)
+    assert summary.truncated_examples == 2
+    assert read_manifest(tmp_path / "out").notes == ["test: 2 of 2 examples were too long and have been cut"]
     first, second = (row["probabilities"] for row in rows(tmp_path / "out" / "predictions.jsonl"))
     assert first == pytest.approx(second, abs=2e-6)
     score(tmp_path / "short", "long", data=data, max_seq_length=24)
     first, second = (row["probabilities"] for row in rows(tmp_path / "long" / "predictions.jsonl"))
     assert first != pytest.approx(second, abs=2e-6)
+    with pytest.raises(
+        ConfigError, match=r"^eval\.max_seq_length = 41, but .*short has positions for 40 tokens"
+    ):
+        score(tmp_path / "short", "too long", data=data, max_seq_length=41)

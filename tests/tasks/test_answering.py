@@ -46,9 +46,9 @@ def test_outputs_stand_in_the_order_of_the_sequences(architecture: str) -> None:
 
 def test_examples_are_answered_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many at once, the predictions are the same, in the order of the examples."""
-    whole = answerer().predictions(EXAMPLES)
+    whole = answerer().answers(EXAMPLES).predictions
     monkeypatch.setattr(answering, "_EXAMPLES_AT_ONCE", 4)
-    parts = answerer().predictions(EXAMPLES)
+    parts = answerer().answers(EXAMPLES).predictions
     assert [p["prediction"] for p in parts] == [p["prediction"] for p in whole]
     assert [p["probabilities"]["x"] for p in parts] == pytest.approx(
         [p["probabilities"]["x"] for p in whole], abs=2e-6
@@ -66,7 +66,7 @@ def test_a_lack_of_memory_names_the_setting(error: Exception, monkeypatch: pytes
 
     monkeypatch.setattr(SequenceModel, "forward", forward)
     with pytest.raises(ResourceError, match="out of memory with 3 sequences a forward pass") as caught:
-        answerer().predictions(EXAMPLES)
+        answerer().answers(EXAMPLES)
     hint = caught.value.hint
     assert hint is not None and "eval.batch_size" in hint and "predict.batch_size" in hint
 
@@ -76,4 +76,4 @@ def test_outputs_that_are_not_finite_are_an_error() -> None:
     broken = answerer()
     torch.nn.init.constant_(broken.model.head.dense.weight, float("nan"))
     with pytest.raises(TrainingDivergedError, match="not finite"):
-        broken.predictions(EXAMPLES)
+        broken.answers(EXAMPLES)

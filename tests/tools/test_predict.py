@@ -78,7 +78,9 @@ def test_data_without_labels_is_answered(
     answers = rows(tmp_path / "out" / "predictions.jsonl")
     assert [row["id"] for row in answers] == [f"q{n}" for n in range(6)]
     assert {row["target"] for row in answers} == {None}
-    assert summary.examples == 6 and summary.files[0] == "predictions.jsonl"
+    assert (summary.examples, summary.truncated_examples) == (6, 0) and summary.files[
+        0
+    ] == "predictions.jsonl"
     assert open_artifact(tmp_path / "out", stage="predict").counts == {"examples": 6}
 
     right = {"classification": "good", "regression": 1.5, "multi_label": None, "multiple_choice": 1}
@@ -213,6 +215,7 @@ def test_the_split_is_an_option(
         assert result.exit_code == 0, result.stderr
         assert json.loads(result.stdout) == {
             "examples": examples,
+            "truncated_examples": 0,
             "finetuned_for": None,
             "files": ["predictions.jsonl", *files],
         }
