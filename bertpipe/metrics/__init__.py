@@ -1,6 +1,7 @@
 """Scores with signatures: one module per kind of task, free of torch."""
 
 from bertpipe.metrics.calibration import Calibration, calibrate
+from bertpipe.metrics.constant import is_constant
 from bertpipe.metrics.intervals import Difference, Interval, difference, intervals
 from bertpipe.metrics.scores import LOWER_IS_BETTER, Score, ScoreReport
 from bertpipe.metrics.summary import Summary, summarize
@@ -16,5 +17,6 @@ __all__ = [
     "calibrate",
     "difference",
     "intervals",
+    "is_constant",
     "summarize",
 ]

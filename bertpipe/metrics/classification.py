@@ -65,8 +65,3 @@ def majority_accuracy(gold: Labels) -> float:
     """Return the accuracy of the best constant answer: the share of the most frequent label."""
     assert len(gold) > 0
     return float(np.unique(np.asarray(gold), return_counts=True)[1].max() / len(gold))
-
-
-def is_constant(predicted: Labels) -> bool:
-    """Tell whether every prediction is the same: a model that has collapsed."""
-    return len(set(predicted)) <= 1

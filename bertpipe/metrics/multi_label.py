@@ -40,8 +40,3 @@ def constant_micro_f1(gold: Marks) -> float:
     found = np.cumsum(np.sort(gold.sum(axis=0))[::-1])  # [C]
     answered = len(gold) * np.arange(1, gold.shape[1] + 1)
     return float((2 * found / (answered + gold.sum())).max())
-
-
-def is_constant(predicted: Marks) -> bool:
-    """Tell whether every prediction is the same: a model that has collapsed."""
-    return bool((predicted == predicted[:1]).all())

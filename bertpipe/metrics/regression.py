@@ -46,11 +46,6 @@ def f1(gold: ArrayLike, predicted: ArrayLike, *, threshold: float) -> float:
     return 2 * int((is_positive & said_positive).sum()) / counted if counted else 0.0
 
 
-def is_constant(predicted: ArrayLike) -> bool:
-    """Tell whether every prediction is the same: a model that has collapsed."""
-    return bool(np.ptp(np.asarray(predicted, dtype=np.float64)) == 0)
-
-
 class Ranks:
     """The ranks of any selection of some numbers; they are sorted once."""
 

@@ -72,7 +72,7 @@ class EvalSummary:
         truncated_examples: how many examples were too long and have been cut.
         intervals: where 95 % of each score lie over draws of the examples; empty where none were asked for.
         signature: the scores with what one must know to compare them.
-        constant_prediction: true where the model answers the same for everything.
+        constant_prediction: whether all answers are the same, though different ones are right.
         below_baseline: whether its training got below the loss of the best constant answer; unset where
             that is not known.
         expected_calibration_error: how far its probabilities are from what is right; unset without such.

@@ -66,7 +66,7 @@ class FinetuneSummary:
         truncated_examples: how many of them were cut.
         dev: scores on the dev split.
         signature: the scores with what one must know to compare them.
-        constant_prediction: true where the model answers the same for everything in dev.
+        constant_prediction: whether all answers to dev are the same, though different ones are right.
         below_baseline: whether the training loss got below that of the best constant answer; unset where
             there is no such answer.
     """

@@ -19,7 +19,7 @@ class Ending:
         dev: scores on the dev split.
         last: the last row of the curve.
         baseline_loss: the training loss of the best constant answer; none where there is no such answer.
-        constant_prediction: whether the model answers the same for everything in dev.
+        constant_prediction: whether all answers to dev are the same, though different ones are right.
     """
 
     dev: Mapping[str, float]

@@ -76,7 +76,7 @@ class Judgement:
         report: the scores, with what their signature says.
         scorer: gives the same scores for any selection of the examples, for intervals and comparisons.
         baseline: what a constant answer would score, by name.
-        constant_prediction: true where the model answers the same for everything.
+        constant_prediction: whether all answers are the same, though different ones are right.
         pairs: the right and the predicted label of everything that was labelled, for a confusion table.
         classes: scores of each class by name, where classes are no labels, such as types of entities.
         calibration: how far the probabilities can be believed; none where there are none of labels.

@@ -35,9 +35,3 @@ def test_no_constant_answer_is_better_than_the_best(gold: Any) -> None:
     answers = [[bool(number >> column & 1) for column in range(columns)] for number in range(2**columns)]
     scores = [multi_label.micro_f1(gold, np.tile(answer, (len(gold), 1))) for answer in answers]
     assert multi_label.constant_micro_f1(gold) == pytest.approx(max(scores))
-
-
-def test_a_constant_prediction_is_seen() -> None:
-    """The same set for every example, be it empty."""
-    assert multi_label.is_constant(np.zeros((3, 2), dtype=np.bool_))
-    assert not multi_label.is_constant(np.array([[True, False], [True, True]]))

@@ -127,6 +127,7 @@ def test_scores_by_hand() -> None:
     assert "|split:test|n:4|labels:bad,good|" in judgement.report.signature()
     assert judgement.baseline == {"majority_accuracy": 0.5} and not judgement.constant_prediction
     assert task.judge(gold, [{"prediction": "bad"}] * 4, split="dev").constant_prediction
+    assert not task.judge(gold[:2], [{"prediction": "bad"}] * 2, split="dev").constant_prediction
 
 
 def test_regression_by_hand() -> None:

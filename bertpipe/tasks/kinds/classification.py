@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import CheckpointError, ConfigError, TaskDataError
-from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion
+from bertpipe.metrics import Calibration, ScoreReport, calibrate, classification, confusion, is_constant
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
 from bertpipe.tasks.heads import Head
@@ -202,7 +202,7 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
             report=report,
             scorer=scorer,
             baseline={"majority_accuracy": int(np.bincount(gold).max()) / len(gold)},
-            constant_prediction=len(np.unique(predicted)) == 1,
+            constant_prediction=is_constant(gold.tolist(), predicted.tolist()),
             pairs=[(self.labels[g], self.labels[p]) for g, p in zip(gold, predicted, strict=True)],
             calibration=calibration_of(gold, predictions, self.labels),
         )

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, multi_label
+from bertpipe.metrics import ScoreReport, is_constant, multi_label
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import entropy
 from bertpipe.tasks.formats import Record, field, optional_field
@@ -158,7 +158,7 @@ class MultiLabel(Task[MultiLabelDescription, TextExample, Inputs]):
             report=report,
             scorer=scorer,
             baseline={"micro_f1": multi_label.constant_micro_f1(gold)},
-            constant_prediction=multi_label.is_constant(predicted),
+            constant_prediction=is_constant(map(tuple, gold.tolist()), map(tuple, predicted.tolist())),
         )
 
     def _marks(self, examples: Sequence[TextExample]) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, classification
+from bertpipe.metrics import ScoreReport, classification, is_constant
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.formats import Record, optional_field, text_field
 from bertpipe.tasks.formats.records import shown
@@ -187,7 +187,7 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
                 "majority_accuracy": classification.majority_accuracy(gold),
                 "chance_accuracy": 1 / endings,
             },
-            constant_prediction=classification.is_constant(predicted),
+            constant_prediction=is_constant(gold, predicted),
             pairs=list(zip(gold, predicted, strict=True)),
         )
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, squad
+from bertpipe.metrics import ScoreReport, is_constant, squad
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.qa.decoding import best_spans, no_answer_differences, probabilities, texts_of
@@ -226,7 +226,7 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
             report=report,
             scorer=scorer,
             baseline={"f1_of_no_answers": silent} if self.has_impossible else {},
-            constant_prediction=len(set(answers)) <= 1,
+            constant_prediction=is_constant(map(tuple, right_answers(examples)), answers),
         )
 
     def submission(self, examples: Sequence[Question], predictions: Sequence[Prediction]) -> dict[str, str]:

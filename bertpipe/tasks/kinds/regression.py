@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, regression
+from bertpipe.metrics import ScoreReport, is_constant, regression
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.formats import Record, optional_field
 from bertpipe.tasks.heads import Head
@@ -148,7 +148,7 @@ class Regression(Task[RegressionDescription, TextExample, Inputs]):
             report=report,
             scorer=scorer,
             baseline={"mean_squared_error": regression.mean_squared_error(gold, mean)},
-            constant_prediction=regression.is_constant(predicted),
+            constant_prediction=is_constant(gold.tolist(), predicted.tolist()),
         )
 
     def _numbers(self, examples: Sequence[TextExample]) -> NDArray[np.float64]:

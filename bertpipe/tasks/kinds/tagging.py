@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bertpipe.errors import TaskDataError
-from bertpipe.metrics import ScoreReport, classification
+from bertpipe.metrics import ScoreReport, classification, is_constant
 from bertpipe.metrics.entities import OUTSIDE, PREFIXES, Scheme, fits, scheme_of
 from bertpipe.metrics.tagging import Metric, TagScorer
 from bertpipe.model import TokenBatch
@@ -183,7 +183,7 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
             report=report,
             scorer=scorer,
             baseline={"majority_accuracy": classification.majority_accuracy(flat_gold)},
-            constant_prediction=classification.is_constant(flat_predicted),
+            constant_prediction=is_constant(flat_gold, flat_predicted),
             pairs=list(zip(flat_gold, flat_predicted, strict=True)),
             classes=scorer.by_type,
         )
