@@ -2,7 +2,7 @@
 
 from bertpipe.metrics.calibration import Calibration, calibrate
 from bertpipe.metrics.constant import is_constant
-from bertpipe.metrics.intervals import Difference, Interval, difference, intervals
+from bertpipe.metrics.intervals import Difference, Interval, Scorer, difference, intervals
 from bertpipe.metrics.scores import LOWER_IS_BETTER, Score, ScoreReport
 from bertpipe.metrics.summary import Summary, summarize
 
@@ -13,6 +13,7 @@ __all__ = [
     "Interval",
     "Score",
     "ScoreReport",
+    "Scorer",
     "Summary",
     "calibrate",
     "difference",

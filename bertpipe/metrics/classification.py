@@ -1,8 +1,4 @@
-"""Scores of predicted labels.
-
-Where a score is undefined (nothing of a label in gold and predictions, or a constant prediction
-for Matthews) its value is 0.0, as in scikit-learn: NaN is no JSON.
-"""
+"""Labels by their names: how often each was given for each, and what the most frequent one would score."""
 
 from collections.abc import Sequence
 
@@ -12,12 +8,6 @@ from numpy.typing import NDArray
 from bertpipe.metrics import confusion
 
 Labels = Sequence[str]
-
-
-def accuracy(gold: Labels, predicted: Labels) -> float:
-    """Return the share of predictions that are right."""
-    assert len(gold) == len(predicted) > 0
-    return float(np.mean(np.asarray(gold) == np.asarray(predicted)))
 
 
 def confusion_matrix(gold: Labels, predicted: Labels, *, labels: Labels) -> NDArray[np.int64]:
@@ -40,25 +30,6 @@ def numbers(answers: Labels, labels: Labels) -> NDArray[np.int64]:
     number = {label: index for index, label in enumerate(labels)}
     assert len(number) == len(labels)
     return np.fromiter(map(number.__getitem__, answers), dtype=np.int64, count=len(answers))
-
-
-def f1(gold: Labels, predicted: Labels, *, positive: str) -> float:
-    """Return the harmonic mean of precision and recall of one label."""
-    is_positive = np.asarray(gold) == positive
-    said_positive = np.asarray(predicted) == positive
-    counted = int(is_positive.sum() + said_positive.sum())
-    return 2 * int((is_positive & said_positive).sum()) / counted if counted else 0.0
-
-
-def macro_f1(gold: Labels, predicted: Labels, *, labels: Labels) -> float:
-    """Return the mean of the labels' F1, each label with the same weight."""
-    return confusion.macro_f1(confusion_matrix(gold, predicted, labels=labels))
-
-
-def matthews_correlation(gold: Labels, predicted: Labels) -> float:
-    """Return the correlation of gold and predicted labels, for any number of labels."""
-    labels = sorted({*gold, *predicted})
-    return confusion.matthews_correlation(confusion_matrix(gold, predicted, labels=labels))
 
 
 def majority_accuracy(gold: Labels) -> float:

@@ -1,6 +1,7 @@
 """Scores of labels from how often each was given for each: counts, int64 ``[C, C]``, a row a gold label.
 
-Where a score is undefined its value is 0.0, as in ``classification``.
+Where a score is undefined (nothing of a label in gold and predictions, or a constant prediction
+for Matthews) its value is 0.0, as in scikit-learn: NaN is no JSON.
 """
 
 from collections.abc import Mapping, Sequence

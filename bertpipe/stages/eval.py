@@ -127,10 +127,7 @@ def run(
         judgement.scorer, [example.id for example in examples], samples=config.bootstrap_samples
     )
     outcome = _outcome_of(model)
-    recorded = {
-        "eval": config.model_dump(),
-        "task": {"name": task_name, **description.model_dump(mode="json")},
-    }
+    recorded = {"eval": config.model_dump(), "task": description.recorded(task_name)}
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
         output.notes.extend(answered.notes)

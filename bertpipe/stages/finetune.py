@@ -115,10 +115,7 @@ def run(
     head = task.head.on(config.feature_shape)
     for note in (notes := [*notes_of(examples), *notes_of(dev)]):
         progress.note(note)
-    recorded = {
-        "finetune": config.model_dump(),
-        "task": {"name": task_name, **description.model_dump(mode="json")},
-    }
+    recorded = {"finetune": config.model_dump(), "task": description.recorded(task_name)}
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     device = prepare_only_device(runtime, progress)
     problem, new = start(config, task, head, saved, examples, dev)

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from bertpipe.model import TokenBatch
 from bertpipe.vocab import Encoded, Encoder, Tokenizer
 
+# What a loss leaves out, as in Hugging Face's and PyTorch's.
+IGNORE = -100
+
 Ids = NDArray[np.int64]
 Numbers = NDArray[np.int64]
 

@@ -4,10 +4,10 @@ Read examples, encode them, give the head and the loss, turn outputs into predic
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bertpipe.configs import Settings
 from bertpipe.errors import ConfigError, TaskDataError
-from bertpipe.metrics import Calibration, ScoreReport
+from bertpipe.metrics import Calibration, Scorer, ScoreReport
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights
 from bertpipe.tasks.heads import Head
@@ -24,8 +24,6 @@ from bertpipe.tasks.inputs import Inputs
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
 
-# The scores of a selection of the examples, given by their numbers, int64 [N].
-Scorer = Callable[[NDArray[np.int64]], dict[str, float]]
 Prediction = Mapping[str, Any]
 
 
@@ -66,6 +64,10 @@ class Description(Settings):
     def of_split(self, split: str) -> Self:
         """Return what of the description is about one split."""
         return self
+
+    def recorded(self, name: str) -> dict[str, Any]:
+        """Return what a manifest says of a task with this name."""
+        return {"name": name, **self.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,6 @@ class Task(ABC, Generic[D, E, I]):
     name: str
     description: D
     labels: tuple[str, ...] = ()
-
-    described_by: ClassVar[type[Description]]
 
     @classmethod
     @abstractmethod

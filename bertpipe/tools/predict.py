@@ -86,10 +86,7 @@ def run(
         runtime=settings.runtime,
         progress=progress,
     )
-    recorded = {
-        "predict": config.model_dump(),
-        "task": {"name": task_name, **description.model_dump(mode="json")},
-    }
+    recorded = {"predict": config.model_dump(), "task": description.recorded(task_name)}
     inputs = {"model": saved.content_hash, "data": input_hash(data)}
     with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
         output.counts["examples"] = len(answered.examples)

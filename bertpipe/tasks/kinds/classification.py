@@ -18,6 +18,7 @@ from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
+from bertpipe.tasks.shares import named_shares, softmax
 from bertpipe.tasks.submissions import SubmittedDescription
 from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
 from bertpipe.tasks.texts import TextExample, encode_examples, read_texts
@@ -71,8 +72,6 @@ class Classification(Task[ClassificationDescription, TextExample, Inputs]):
     """
 
     weights: tuple[float, ...] = ()
-
-    described_by = ClassificationDescription
 
     @classmethod
     def read(cls, folder: Path, split: str, description: ClassificationDescription) -> list[TextExample]:
@@ -278,18 +277,6 @@ def calibration_of(
         return None
     shares = [[prediction["probabilities"][label] for label in labels] for prediction in predictions]
     return calibrate(np.array(shares, dtype=np.float64), gold)
-
-
-def softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probabilities of each row, float32 ``[N, C]``."""
-    exponents = np.exp(scores - scores.max(axis=1, keepdims=True))
-    shares: NDArray[np.float32] = exponents / exponents.sum(axis=1, keepdims=True)
-    return shares
-
-
-def named_shares(labels: Sequence[str], shares: NDArray[np.float32]) -> dict[str, float]:
-    """Return a probability for each label, as it is written."""
-    return {label: round(float(share), 6) for label, share in zip(labels, shares, strict=True)}
 
 
 def label_of(example: TextExample, description: ClassificationDescription) -> str:

@@ -18,7 +18,7 @@ from bertpipe.tasks.class_weights import entropy
 from bertpipe.tasks.formats import Record, field, optional_field
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs
-from bertpipe.tasks.kinds.classification import named_shares
+from bertpipe.tasks.shares import named_shares, sigmoid
 from bertpipe.tasks.task import Judgement, Prediction, Task, unlabelled
 from bertpipe.tasks.texts import TextExample, TextsDescription, encode_examples, read_texts
 from bertpipe.training import Term
@@ -57,8 +57,6 @@ class MultiLabelDescription(TextsDescription):
 @dataclass(frozen=True)
 class MultiLabel(Task[MultiLabelDescription, TextExample, Inputs]):
     """Decide for each label whether it applies."""
-
-    described_by = MultiLabelDescription
 
     @classmethod
     def read(cls, folder: Path, split: str, description: MultiLabelDescription) -> list[TextExample]:
@@ -181,12 +179,6 @@ class MultiLabel(Task[MultiLabelDescription, TextExample, Inputs]):
 
     def _row(self, labels: Sequence[str]) -> list[bool]:
         return [label in labels for label in self.labels]
-
-
-def sigmoid(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the probability of each score, float32, without overflow."""
-    shares: NDArray[np.float32] = np.exp(-np.logaddexp(np.float32(0), -scores))
-    return shares
 
 
 def _listed(target: Any, separator: str | None) -> Any:

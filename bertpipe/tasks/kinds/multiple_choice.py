@@ -20,8 +20,8 @@ from bertpipe.tasks.formats import Record, optional_field, text_field
 from bertpipe.tasks.formats.records import shown
 from bertpipe.tasks.heads import Head
 from bertpipe.tasks.inputs import Inputs, encode_texts
-from bertpipe.tasks.kinds.classification import softmax
 from bertpipe.tasks.records import RecordsDescription, id_of, read_split
+from bertpipe.tasks.shares import softmax
 from bertpipe.tasks.task import Examples, Judgement, Prediction, Task, unlabelled
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
@@ -78,8 +78,6 @@ class MultipleChoice(Task[MultipleChoiceDescription, ChoiceExample, Inputs]):
     Each is read as a sequence of its own, ``[CLS] context [SEP] ending [SEP]``, and gets one score; the
     model never sees at which place an ending stands, so a task may have any number of them.
     """
-
-    described_by = MultipleChoiceDescription
 
     @classmethod
     def read(cls, folder: Path, split: str, description: MultipleChoiceDescription) -> list[ChoiceExample]:

@@ -23,6 +23,7 @@ from bertpipe.tasks.qa.reading import QuestionAnsweringDescription, read_questio
 from bertpipe.tasks.qa.scoring import AnswerScorer, Forced, best_text, right_answers
 from bertpipe.tasks.qa.spans import span_targets
 from bertpipe.tasks.qa.windows import Windows, encode_questions
+from bertpipe.tasks.shares import sigmoid
 from bertpipe.tasks.task import Judgement, Prediction, Task
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
@@ -39,8 +40,6 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
 
     has_impossible: bool = False
     no_answer_threshold: float = 0.0
-
-    described_by = QuestionAnsweringDescription
 
     @classmethod
     def read(cls, folder: Path, split: str, description: QuestionAnsweringDescription) -> list[Question]:
@@ -231,10 +230,12 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
 
     def submission(self, examples: Sequence[Question], predictions: Sequence[Prediction]) -> dict[str, str]:
         """Return the answers by id, and how probable it is that there is none."""
-        named = list(zip([question.id for question in examples], predictions, strict=True))
-        files = {"predictions.json": {name: prediction["prediction"] for name, prediction in named}}
+        ids = [question.id for question in examples]
+        answers = [prediction["prediction"] for prediction in predictions]
+        files = {"predictions.json": dict(zip(ids, answers, strict=True))}
         if self.has_impossible:
-            files["na_prob.json"] = {name: _logistic(one["score_diff"]) for name, one in named}
+            differences = np.array([prediction["score_diff"] for prediction in predictions], dtype=np.float64)
+            files["na_prob.json"] = dict(zip(ids, sigmoid(differences).tolist(), strict=True))
         return {
             name: json.dumps(values, ensure_ascii=False, indent=0) + "\n" for name, values in files.items()
         }
@@ -250,9 +251,3 @@ class QuestionAnswering(Task[QuestionAnsweringDescription, Question, Windows]):
         """Return a prediction with its best answer, or none where that scores better by the threshold."""
         is_silent = prediction["score_diff"] > self.no_answer_threshold
         return {**prediction, "prediction": "" if is_silent else best_text(prediction)}
-
-
-def _logistic(value: float) -> float:
-    """Return a probability for log odds."""
-    small = math.exp(-abs(value))
-    return 1 / (1 + small) if value >= 0 else small / (1 + small)

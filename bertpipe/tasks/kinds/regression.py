@@ -60,8 +60,6 @@ class RegressionDescription(SubmittedDescription):
 class Regression(Task[RegressionDescription, TextExample, Inputs]):
     """Predict a number on the scale of the data."""
 
-    described_by = RegressionDescription
-
     @classmethod
     def read(cls, folder: Path, split: str, description: RegressionDescription) -> list[TextExample]:
         """Return the examples of one split."""

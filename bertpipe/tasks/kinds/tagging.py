@@ -18,15 +18,13 @@ from bertpipe.model import TokenBatch
 from bertpipe.tasks.class_weights import ClassWeights, constant_loss, resolved, weight_of
 from bertpipe.tasks.formats import Sentence
 from bertpipe.tasks.heads import Head
-from bertpipe.tasks.kinds.classification import softmax
+from bertpipe.tasks.inputs import IGNORE
+from bertpipe.tasks.shares import softmax
 from bertpipe.tasks.tagged import TaggingDescription, read_tagged, tags_of
 from bertpipe.tasks.task import Judgement, Prediction, Task
 from bertpipe.tasks.words import WordInputs, encode_words
 from bertpipe.training import Term
 from bertpipe.vocab import Tokenizer
-
-# Nothing to predict here, as in Hugging Face's models.
-IGNORED = -100
 
 _OF_ENTITIES: tuple[Metric, ...] = ("entity_f1", "entity_precision", "entity_recall", "accuracy")
 _OF_WORDS: tuple[Metric, ...] = ("accuracy",)
@@ -43,8 +41,6 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
 
     scheme: Scheme = "none"
     weights: tuple[float, ...] = ()
-
-    described_by = TaggingDescription
 
     @classmethod
     def read(cls, folder: Path, split: str, description: TaggingDescription) -> list[Sentence]:
@@ -112,7 +108,7 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
 
     def targets(self, examples: Sequence[Sentence], inputs: WordInputs) -> list[NDArray[np.int64]]:
         """Return the number of each word's tag at its piece, -100 elsewhere, int64 ``[tokens]``."""
-        labels = np.full(int(inputs.lengths.sum()), IGNORED)
+        labels = np.full(int(inputs.lengths.sum()), IGNORE)
         opens = inputs.opens_piece
         labels[inputs.word_tokens[opens]] = self._numbers(examples)[opens]
         return np.split(labels, np.cumsum(inputs.lengths)[:-1])
@@ -126,10 +122,10 @@ class Tagging(Task[TaggingDescription, Sentence, WordInputs]):
         weight = outputs.new_tensor(self.weights) if self.weights else None
         return Term(
             loss=functional.cross_entropy(
-                outputs, targets, weight=weight, ignore_index=IGNORED, reduction="sum"
+                outputs, targets, weight=weight, ignore_index=IGNORE, reduction="sum"
             ),
             correct=(outputs.argmax(-1) == targets).sum(),
-            asked=(targets != IGNORED).sum() if self.weights else None,
+            asked=(targets != IGNORE).sum() if self.weights else None,
         )
 
     def baseline_loss(self, targets: NDArray[np.int64], *, width: int = 1) -> float:

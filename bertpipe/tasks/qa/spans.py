@@ -4,12 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bertpipe.tasks.inputs import Numbers
+from bertpipe.tasks.inputs import IGNORE, Numbers
 from bertpipe.tasks.qa.questions import Question
 from bertpipe.tasks.qa.windows import Windows
-
-# What a loss leaves out, as in Hugging Face's and PyTorch's.
-IGNORE = -100
 
 
 def span_targets(questions: Sequence[Question], windows: Windows) -> Numbers:

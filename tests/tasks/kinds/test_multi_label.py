@@ -17,7 +17,7 @@ from bertpipe.errors import TaskDataError
 from bertpipe.model import TokenBatch
 from bertpipe.tasks.inputs import Inputs
 from bertpipe.tasks.kinds import MultiLabel, MultiLabelDescription
-from bertpipe.tasks.kinds.multi_label import sigmoid
+from bertpipe.tasks.shares import sigmoid
 
 LISTS = MultiLabelDescription(kind="multi_label")
 NOTHING = Inputs(input_ids=[], first_segment_lengths=np.zeros(0, int), example_numbers=np.zeros(0, int))
