@@ -22,7 +22,7 @@ from bertpipe.tasks.heads import TaskModel
 from bertpipe.tasks.inputs import Inputs, Numbers
 from bertpipe.tasks.task import Example, Prediction, Task
 from bertpipe.training import Precision, autocast
-from bertpipe.training.micro_batches import if_it_fits
+from bertpipe.training.shortage import if_it_fits
 from bertpipe.vocab import Tokenizer
 
 PREDICTIONS = "predictions.jsonl"

@@ -1,13 +1,12 @@
 """Where a model learns or answers a task: on one device, in one process."""
 
-import os
-
 import torch
 
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import ConfigError
 from bertpipe.progress import Progress
 from bertpipe.training import prepare_device
+from bertpipe.training.world import processes_started
 
 
 def prepare_only_device(runtime: RuntimeConfig, progress: Progress) -> torch.device:
@@ -17,7 +16,7 @@ def prepare_only_device(runtime: RuntimeConfig, progress: Progress) -> torch.dev
         ConfigError: there is no such device, or torchrun has started others, which would do the same work
             again and write to the same folder.
     """
-    processes = int(os.environ.get("WORLD_SIZE", 1))
+    processes = processes_started()
     if processes > 1:
         raise ConfigError(
             f"{processes} processes were started (WORLD_SIZE), but a task is learned and answered by one",

@@ -68,8 +68,8 @@ def too_large(items: int) -> ResourceError:
     if items == 1:
         return ResourceError(
             "out of memory with a single item a forward pass",
-            hint="a smaller model, shorter sequences or more memory would help; in pre-training "
-            "runtime.gradient_checkpointing too",
+            hint="a smaller model, shorter sequences, runtime.gradient_checkpointing or a device with more "
+            "memory would help",
         )
     return ResourceError(
         f"out of memory with {items} items a forward pass",

@@ -102,9 +102,18 @@ class World:
 ALONE = World()
 
 
+def processes_started() -> int:
+    """Return how many processes were started together, on all machines.
+
+    Raises:
+        ConfigError: the environment has no number there.
+    """
+    return _told("WORLD_SIZE", unset=1)
+
+
 def is_first_process() -> bool:
     """Return whether this process tells what all have done: alone, or the first of those of torchrun."""
-    return _told("WORLD_SIZE", unset=1) == 1 or os.environ.get("RANK") == "0"
+    return processes_started() == 1 or os.environ.get("RANK") == "0"
 
 
 @contextmanager
@@ -117,7 +126,7 @@ def open_world(runtime: RuntimeConfig) -> Iterator[World]:
         ConfigError: there are not enough GPUs, or it was something else that started them.
         ResourceError: the others cannot be reached, or one of them has ended.
     """
-    if _told("WORLD_SIZE", unset=1) == 1:
+    if processes_started() == 1:
         yield ALONE
         return
     world = _told_by_torchrun()
