@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from bertpipe.artifacts import MANIFEST, check_replaceable, input_hash, write_json, written_whole
-from bertpipe.checkpoints import open_model
+from bertpipe.artifacts import MANIFEST, check_replaceable, write_json, written_whole
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.metrics import Interval, classification, confusion, intervals
 from bertpipe.progress import Progress, Silent
@@ -18,7 +17,6 @@ from bertpipe.tasks import (
     Judgement,
     Tasks,
     answer_split,
-    describe,
     finetuned_with,
     write_answers,
 )
@@ -109,13 +107,11 @@ def run(
     progress = progress or Silent()
     check_replaceable(out, stage="eval", inputs=[model, data])
     config = settings.eval
-    description = describe(task_name, settings.tasks)
-    saved = open_model(model)
     answered = answer_split(
-        saved,
-        task_name,
-        description,
         config,
+        model=model,
+        task_name=task_name,
+        tasks=settings.tasks,
         data=data,
         is_scored=True,
         runtime=settings.runtime,
@@ -127,15 +123,13 @@ def run(
         judgement.scorer, [example.id for example in examples], samples=config.bootstrap_samples
     )
     outcome = _outcome_of(model)
-    recorded = {"eval": config.model_dump(), "task": description.recorded(task_name)}
-    inputs = {"model": saved.content_hash, "data": input_hash(data)}
-    with written_whole(out, stage="eval", settings=recorded, inputs=inputs) as output:
+    with written_whole(out, stage="eval", settings=answered.settings, inputs=answered.inputs) as output:
         output.notes.extend(answered.notes)
         output.counts["examples"] = len(examples)
         write_answers(output.folder, task, examples, answered.predictions)
         if judgement.pairs:
             _write_confusion(output.folder / "confusion.tsv", judgement.pairs)
-        named = {"task": task_name, "kind": description.kind, "split": config.split}
+        named = {"task": task_name, "kind": task.description.kind, "split": config.split}
         known = {"labels": list(task.labels), "facts": task.facts, "intervals": found}
         values = (
             named

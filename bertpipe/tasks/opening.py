@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from bertpipe.artifacts import MANIFEST, read_manifest
-from bertpipe.checkpoints import SavedModel, load_weights
+from bertpipe.artifacts import MANIFEST, input_hash, read_manifest
+from bertpipe.checkpoints import SavedModel, load_weights, open_model
 from bertpipe.configs import RuntimeConfig
 from bertpipe.errors import CheckpointError
 from bertpipe.progress import Progress
 from bertpipe.tasks.answering import Answerer
-from bertpipe.tasks.catalog import kind_of
+from bertpipe.tasks.catalog import describe, kind_of
 from bertpipe.tasks.config import AnswerConfig
 from bertpipe.tasks.device import prepare_only_device
 from bertpipe.tasks.kinds import TaskDescription
@@ -31,6 +31,8 @@ class Answered:
         predictions: one an example.
         truncated: how many examples were too long and have lost tokens.
         notes: what a user must know of how the examples were read.
+        settings: what the answers depend on, for a manifest.
+        inputs: the same of model and data: a hash of each.
     """
 
     task: Task[Any, Any, Any]
@@ -38,14 +40,16 @@ class Answered:
     predictions: Sequence[Prediction]
     truncated: int
     notes: tuple[str, ...]
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
 
 
 def answer_split(
-    saved: SavedModel,
-    name: str,
-    description: TaskDescription,
     config: AnswerConfig,
     *,
+    model: Path,
+    task_name: str,
+    tasks: Mapping[str, TaskDescription],
     data: Path,
     is_scored: bool,
     runtime: RuntimeConfig,
@@ -54,10 +58,10 @@ def answer_split(
     """Let a fine-tuned model answer one split of a task.
 
     Args:
-        saved: the model.
-        name: of the task.
-        description: of the data.
         config: which split, and how to answer it.
+        model: its folder.
+        task_name: a name of ``tasks`` or of the catalog.
+        tasks: what the user says of tasks.
         data: the task's folder.
         is_scored: whether every example must say what is right; told before the model has worked.
         runtime: the device.
@@ -65,12 +69,14 @@ def answer_split(
 
     Raises:
         CheckpointError: the model has no head, or one for another kind of task.
-        ConfigError: there is no such device, other processes were started beside this one, or the model
-            has not the positions that are asked for.
+        ConfigError: there is no such task or device, other processes were started beside this one, or the
+            model has not the positions that are asked for.
         TaskDataError: the data cannot be read, or does not say what is right.
     """
+    description = describe(task_name, tasks)
+    saved = open_model(model)
     examples = kind_of(description).read(data, config.split, description)
-    task = restore_task(saved, name, description, split=config.split)
+    task = restore_task(saved, task_name, description, split=config.split)
     if is_scored:
         task.check(examples)
     for note in (notes := notes_of(examples)):
@@ -84,7 +90,15 @@ def answer_split(
         )
         progress.note(cut)
         notes = (*notes, cut)
-    return Answered(task, examples, answers.predictions, answers.truncated, notes)
+    return Answered(
+        task,
+        examples,
+        answers.predictions,
+        answers.truncated,
+        notes,
+        settings={config.SECTION: config.model_dump(), "task": description.recorded(task_name)},
+        inputs={"model": saved.content_hash, "data": input_hash(data)},
+    )
 
 
 def restore_task(

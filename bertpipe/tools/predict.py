@@ -5,15 +5,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from bertpipe.artifacts import check_replaceable, input_hash, written_whole
-from bertpipe.checkpoints import open_model
+from bertpipe.artifacts import check_replaceable, written_whole
 from bertpipe.configs import RuntimeConfig, Settings
 from bertpipe.progress import Progress, Silent
 from bertpipe.tasks import (
     AnswerConfig,
     Tasks,
     answer_split,
-    describe,
     finetuned_with,
     write_answers,
 )
@@ -73,22 +71,17 @@ def run(
     """
     progress = progress or Silent()
     check_replaceable(out, stage="predict", inputs=[model, data])
-    config = settings.predict
-    description = describe(task_name, settings.tasks)
-    saved = open_model(model)
     answered = answer_split(
-        saved,
-        task_name,
-        description,
-        config,
+        settings.predict,
+        model=model,
+        task_name=task_name,
+        tasks=settings.tasks,
         data=data,
         is_scored=False,
         runtime=settings.runtime,
         progress=progress,
     )
-    recorded = {"predict": config.model_dump(), "task": description.recorded(task_name)}
-    inputs = {"model": saved.content_hash, "data": input_hash(data)}
-    with written_whole(out, stage="predict", settings=recorded, inputs=inputs) as output:
+    with written_whole(out, stage="predict", settings=answered.settings, inputs=answered.inputs) as output:
         output.counts["examples"] = len(answered.examples)
         output.notes.extend(answered.notes)
         files = write_answers(output.folder, answered.task, answered.examples, answered.predictions)

@@ -11,6 +11,16 @@ from bertpipe.tasks.kinds import ClassificationDescription, RegressionDescriptio
 _COLA = ("source", "label", "star", "sentence")  # the star marks what a linguist has marked so
 _ENTAILMENT = {"0": "not_entailment", "1": "entailment"}
 
+_MNLI = ClassificationDescription(
+    kind="classification",
+    files={"dev": "dev_matched.tsv", "test": "test_matched.tsv"},
+    id="index",
+    texts=("sentence1", "sentence2"),
+    target="gold_label",
+    metrics=("accuracy",),
+    submission={"test": "MNLI-m.tsv"},
+)
+
 GLUE: Mapping[str, TaskDescription] = {
     "cola": ClassificationDescription(
         kind="classification",
@@ -60,24 +70,13 @@ GLUE: Mapping[str, TaskDescription] = {
         positive="duplicate",
         submission={"test": "QQP.tsv"},
     ),
-    "mnli": ClassificationDescription(
-        kind="classification",
-        files={"dev": "dev_matched.tsv", "test": "test_matched.tsv"},
-        id="index",
-        texts=("sentence1", "sentence2"),
-        target="gold_label",
-        metrics=("accuracy",),
-        submission={"test": "MNLI-m.tsv"},
-    ),
+    "mnli": _MNLI,
     # For a model of MNLI: text from other sources. Every average of GLUE takes this score too.
-    "mnli-mismatched": ClassificationDescription(
-        kind="classification",
-        files={"dev": "dev_mismatched.tsv", "test": "test_mismatched.tsv"},
-        id="index",
-        texts=("sentence1", "sentence2"),
-        target="gold_label",
-        metrics=("accuracy",),
-        submission={"test": "MNLI-mm.tsv"},
+    "mnli-mismatched": _MNLI.model_copy(
+        update={
+            "files": {"dev": "dev_mismatched.tsv", "test": "test_mismatched.tsv"},
+            "submission": {"test": "MNLI-mm.tsv"},
+        }
     ),
     "qnli": ClassificationDescription(
         kind="classification",
