@@ -12,7 +12,12 @@ from bertpipe.cli import options
 @click.option("--vocab", type=options.FOLDER, help="Output of 'bertpipe vocab'.")
 @click.option("--shards", type=options.FOLDER, help="Output of 'bertpipe prepare'.")
 @click.option("--model", type=options.FOLDER, help="Output of 'bertpipe pretrain'.")
-@click.option("--scores", type=options.FOLDER, required=True, help="Folder of 'bertpipe eval' outputs.")
+@click.option(
+    "--scores",
+    type=options.FOLDER,
+    required=True,
+    help="Folder with an output of 'bertpipe eval' in each TASK/RUN.",
+)
 @click.option(
     "--show",
     type=options.FOLDER,
