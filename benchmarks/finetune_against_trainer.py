@@ -120,8 +120,9 @@ def course_of(named: str, arguments: argparse.Namespace) -> Course:
     )
     description = describe(name, {})
     kind = kind_of(description)
-    examples = choose(kind.read(Path(folder), "train", description), config)
-    task = kind.learn(name, description, examples)
+    labelled = kind.read(Path(folder), "train", description)
+    task = kind.learn(name, description, labelled)
+    examples = choose(labelled, config)
     held_out = list(kind.read(Path(folder), arguments.split, description))[: arguments.eval_examples]
     return Course(task, examples, held_out, arguments.model, config, arguments.threads)
 
